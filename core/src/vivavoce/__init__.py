@@ -1,0 +1,137 @@
+"""
+One voice interface to every text-to-speech provider.
+
+>>> import vivavoce
+>>> audio = vivavoce.say("Hello.")            # the default provider
+>>> audio.save("hello.wav")                   # doctest: +SKIP
+
+Every name is loaded when it is first used: importing the package costs next to
+nothing, and no HTTP, WebSocket or audio library is loaded before one is needed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vivavoce._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from vivavoce.api import FoundModel, capabilities, find_models, providers, save, say
+    from vivavoce.audio.result import Audio
+    from vivavoce.blocking import Client, SpeechStream, Voices
+    from vivavoce.client import AsyncClient, AsyncSpeechStream, AsyncVoices, Wishes
+    from vivavoce.errors import (
+        CapabilityError,
+        ConnectFailed,
+        ConnectionLost,
+        CredentialError,
+        EngineFailed,
+        InvalidValue,
+        MarkupError,
+        MissingDependency,
+        NoAudio,
+        OutputError,
+        PluginError,
+        ProviderError,
+        ProviderUnavailable,
+        QuotaExceeded,
+        RateLimited,
+        RequestRejected,
+        SettingsError,
+        SetupError,
+        StreamStateError,
+        TimedOut,
+        TransportError,
+        TruncatedAudio,
+        UnexpectedReply,
+        UnknownLanguage,
+        UnknownModel,
+        UnknownName,
+        UnknownProvider,
+        UnknownVoice,
+        UsageError,
+        VivavoceError,
+    )
+    from vivavoce.model.audio import AudioFormat, Chunk, Container, Encoding
+    from vivavoce.model.capability import Capabilities, Claim, Evidence, Support
+    from vivavoce.model.card import ModelCard, Option, Price
+    from vivavoce.model.prosody import Prosody
+    from vivavoce.model.report import Decision, End, How, Report
+    from vivavoce.model.secret import Secret
+    from vivavoce.model.selector import Selector
+    from vivavoce.model.timing import Mark, MarkKind, MarkOrigin
+    from vivavoce.model.utterance import Utterance
+    from vivavoce.model.voice import Gender, Voice, VoiceOrigin
+    from vivavoce.pipeline.middleware import Middleware
+    from vivavoce.pipeline.plan import Estimate, Plan
+    from vivavoce.pipeline.retry import Retry
+    from vivavoce.provider import SynthesizerInfo
+    from vivavoce.registry import BrokenPlugin, Registry
+    from vivavoce.settings import Settings, Timeouts
+
+_HOMES = {
+    "api": ("FoundModel", "capabilities", "find_models", "providers", "save", "say"),
+    "audio.result": ("Audio",),
+    "blocking": ("Client", "SpeechStream", "Voices"),
+    "client": ("AsyncClient", "AsyncSpeechStream", "AsyncVoices", "Wishes"),
+    "errors": (
+        "CapabilityError",
+        "ConnectFailed",
+        "ConnectionLost",
+        "CredentialError",
+        "EngineFailed",
+        "InvalidValue",
+        "MarkupError",
+        "MissingDependency",
+        "NoAudio",
+        "OutputError",
+        "PluginError",
+        "ProviderError",
+        "ProviderUnavailable",
+        "QuotaExceeded",
+        "RateLimited",
+        "RequestRejected",
+        "SettingsError",
+        "SetupError",
+        "StreamStateError",
+        "TimedOut",
+        "TransportError",
+        "TruncatedAudio",
+        "UnexpectedReply",
+        "UnknownLanguage",
+        "UnknownModel",
+        "UnknownName",
+        "UnknownProvider",
+        "UnknownVoice",
+        "UsageError",
+        "VivavoceError",
+    ),
+    "model.audio": ("AudioFormat", "Chunk", "Container", "Encoding"),
+    "model.capability": ("Capabilities", "Claim", "Evidence", "Support"),
+    "model.card": ("ModelCard", "Option", "Price"),
+    "model.prosody": ("Prosody",),
+    "model.report": ("Decision", "End", "How", "Report"),
+    "model.secret": ("Secret",),
+    "model.selector": ("Selector",),
+    "model.timing": ("Mark", "MarkKind", "MarkOrigin"),
+    "model.utterance": ("Utterance",),
+    "model.voice": ("Gender", "Voice", "VoiceOrigin"),
+    "pipeline.middleware": ("Middleware",),
+    "pipeline.plan": ("Estimate", "Plan"),
+    "pipeline.retry": ("Retry",),
+    "provider": ("SynthesizerInfo",),
+    "registry": ("BrokenPlugin", "Registry"),
+    "settings": ("Settings", "Timeouts"),
+}
+
+__all__ = sorted(  # noqa: PLE0605 - one list of names, kept where each is found
+    name for names in _HOMES.values() for name in names
+)
+
+__getattr__ = lazy_names(
+    __name__, {name: f"{__name__}.{home}" for home, names in _HOMES.items() for name in names}
+)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

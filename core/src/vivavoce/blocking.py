@@ -1,0 +1,282 @@
+"""
+The sync face: the same calls without ``await``, over the same code.
+
+Each call steps the shared coroutines on the calling thread
+(:func:`vivavoce.transport.base.run_blocking`); there is no event loop and no helper
+thread between, so that a chunk costs microseconds rather than a thread hop.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self, Unpack
+
+from vivavoce.audio.result import Audio
+from vivavoce.client import ClientCore, StreamState, Wishes, wishes_for_file
+from vivavoce.model.audio import AudioFormat, Chunk
+from vivavoce.model.capability import Capabilities
+from vivavoce.model.card import ModelCard
+from vivavoce.model.report import Report
+from vivavoce.model.secret import Secret
+from vivavoce.model.voice import Voice, VoiceOrigin
+from vivavoce.pipeline.collect import gather, write
+from vivavoce.pipeline.plan import Plan
+from vivavoce.pipeline.retry import Retry
+from vivavoce.pipeline.run import SpeechRun
+from vivavoce.provider import SynthesizerInfo
+from vivavoce.registry import Registry
+from vivavoce.settings import Settings, Timeouts
+from vivavoce.transport.base import Runtime, run_blocking
+from vivavoce.transport.blocking import BlockingRuntime
+
+__all__ = ["Client", "SpeechStream", "Voices"]
+
+
+class SpeechStream:
+    """
+    Audio as it is made: a context manager, and an iterator of :class:`vivavoce.Chunk`.
+
+    Leaving the block early cancels the synthesis at once. Made by :meth:`Client.stream`.
+    """
+
+    def __init__(self, run: SpeechRun) -> None:
+        self._run = run
+        self._state = StreamState(run)
+
+    @property
+    def format(self) -> AudioFormat:
+        """Format of the chunks."""
+        return self._run.format
+
+    @property
+    def plan(self) -> Plan:
+        """How the text is spoken."""
+        return self._run.plan
+
+    @property
+    def report(self) -> Report:
+        """What is known so far; complete once the stream has ended."""
+        return self._run.report
+
+    def __enter__(self) -> Self:
+        self._state.enter()
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Chunk:
+        self._state.check()
+        chunk = run_blocking(self._run.next_chunk())
+        if chunk is None:
+            raise StopIteration
+        return chunk
+
+    def close(self) -> None:
+        """Cancel what runs and free what is held. Harmless when repeated."""
+        self._state.close()
+        run_blocking(self._run.close())
+
+
+class Voices:
+    """The provider's voices. Reached as :attr:`Client.voices`."""
+
+    def __init__(self, core: ClientCore) -> None:
+        self._core = core
+
+    def list(
+        self,
+        *,
+        language: str | None = None,
+        origin: VoiceOrigin | str | None = None,
+        model: str | None = None,
+    ) -> Iterator[Voice]:
+        """
+        Iterate over the voices that fit.
+
+        Args:
+            language: BCP-47 tag that the voice speaks, or a near one.
+            origin: ``stock``, ``cloned`` or ``designed``; None for all. This release
+                lists stock voices.
+            model: Model the voice may be used with.
+        """
+        return self._core.voices(language, origin, model)
+
+    def get(self, voice_id: str) -> Voice:
+        """
+        Return one voice.
+
+        Raises:
+            UnknownVoice: If there is none of this id.
+        """
+        return self._core.voice(voice_id)
+
+
+class Client:
+    """
+    Speaks with one provider, without an event loop. Close it, or use ``with``.
+
+    One client may be used by many threads; one stream belongs to one of them.
+
+    Args:
+        selector: ``provider[/model][:voice]``; None for the default provider: that of
+            the settings, else the best installed one that needs no credential.
+        api_key: Credential; None to ask plugins, settings and environment, in this order.
+        base_url: Address in place of the provider's own.
+        region: The provider's region id.
+        timeouts: Limits on waiting; None for those of the settings.
+        retry: Whether to ask again while no audio has come; None for three attempts.
+        strict: Whether to refuse what core would have to emulate.
+        settings: None to read the user's.
+        registry: None for all installed plugins.
+
+    Raises:
+        UnknownProvider: If no plugin offers the provider.
+        PluginError: If its plugin is broken.
+        UnknownModel: If it has no such model.
+        SettingsError: If the settings are unusable.
+    """
+
+    def __init__(
+        self,
+        selector: str | None = None,
+        *,
+        api_key: str | Secret | None = None,
+        base_url: str | None = None,
+        region: str | None = None,
+        timeouts: Timeouts | None = None,
+        retry: Retry | None = None,
+        strict: bool = False,
+        settings: Settings | None = None,
+        registry: Registry | None = None,
+    ) -> None:
+        self._core = ClientCore(
+            selector,
+            runtime=_blocking_runtime,
+            api_key=api_key,
+            base_url=base_url,
+            region=region,
+            timeouts=timeouts,
+            retry=retry,
+            strict=strict,
+            settings=settings,
+            registry=registry,
+        )
+
+    @property
+    def provider(self) -> SynthesizerInfo:
+        """The provider spoken with."""
+        return self._core.info
+
+    @property
+    def models(self) -> tuple[ModelCard, ...]:
+        """The provider's models, the default first."""
+        return self._core.info.models
+
+    @property
+    def voices(self) -> Voices:
+        """The provider's voices."""
+        return Voices(self._core)
+
+    def capabilities(self, model: str | None = None) -> Capabilities:
+        """
+        Return what a model claims; no key and no network is used.
+
+        Args:
+            model: A model of this provider, or None for the client's own.
+
+        Raises:
+            UnknownModel: If there is no such model.
+        """
+        if model is None:
+            return self._core.model.capabilities
+        return self._core.registry.model(self._core.info, model).capabilities
+
+    def explain(self, text: str, **wishes: Unpack[Wishes]) -> Plan:
+        """
+        Return how *text* would be spoken, what is emulated or refused, and what it costs.
+
+        Nothing is sent and no key is needed. Refusals are in the plan, not raised;
+        unknown names and unusable text are raised.
+        """
+        return self._core.plan(text, wishes)
+
+    def stream(self, text: str, **wishes: Unpack[Wishes]) -> SpeechStream:
+        """
+        Return a stream of audio for *text*, to be entered with ``with``.
+
+        Args:
+            text: Plain text, or SSML with ``ssml=True``.
+            **wishes: See :class:`vivavoce.Utterance`.
+
+        Raises:
+            UsageError: If something asked for is unknown or cannot be done. Nothing
+                was sent.
+            SetupError: If a credential or a dependency is missing.
+        """
+        plan = self._core.plan(text, wishes)
+        return SpeechStream(self._core.run(plan, wants_stream=True, encode=True))
+
+    def synthesize(self, text: str, **wishes: Unpack[Wishes]) -> Audio:
+        """
+        Return *text* as one piece of audio.
+
+        Raises:
+            VivavoceError: As :meth:`stream`, or what ended the synthesis.
+        """
+        plan = self._core.plan(text, wishes)
+        return run_blocking(gather(self._core.run(plan, wants_stream=False, encode=False)))
+
+    def save(
+        self,
+        text: str,
+        path: str | os.PathLike[str],
+        *,
+        captions: str | os.PathLike[str] | None = None,
+        **wishes: Unpack[Wishes],
+    ) -> Report:
+        """
+        Speak *text* into a file, in memory that does not grow with the text.
+
+        Args:
+            text: As in :meth:`stream`.
+            path: Its ending names the format unless ``format=`` does.
+            captions: Where marks go, ending in ``.vtt``, ``.srt`` or ``.json``.
+            **wishes: As in :meth:`stream`.
+
+        Raises:
+            VivavoceError: As :meth:`synthesize`; OutputError when a file cannot be
+                written. A file that is not whole never has its name.
+        """
+        plan = self._core.plan(text, wishes_for_file(path, wishes))
+        run = self._core.run(plan, wants_stream=True, encode=False)
+        return run_blocking(write(run, path, captions))
+
+    def close(self) -> None:
+        """Free connections and the provider. Harmless when repeated."""
+        run_blocking(self._core.close())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _blocking_runtime() -> Runtime:
+    return BlockingRuntime()

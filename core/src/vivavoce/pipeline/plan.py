@@ -1,0 +1,596 @@
+"""
+From a wish to a plan: who speaks, and how each wish is met.
+
+Each wish is **native** (the model claims it), **emulated** (core does it, and the
+report says so) or **refused** (a typed error, nothing sent). Planning does no I/O,
+so ``explain`` prints just this.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal
+
+from attrs import evolve, field, frozen
+
+from vivavoce.audio.convert import encoder_rate, needs_audio_extra
+from vivavoce.errors import (
+    CapabilityError,
+    InvalidValue,
+    MissingDependency,
+    UnknownLanguage,
+    UnknownVoice,
+    VivavoceError,
+)
+from vivavoce.model.audio import AudioFormat, Container, Encoding
+from vivavoce.model.capability import Claim
+from vivavoce.model.card import ModelCard, Price
+from vivavoce.model.prosody import Prosody
+from vivavoce.model.report import Decision, How
+from vivavoce.model.selector import Selector
+from vivavoce.model.timing import MarkKind
+from vivavoce.model.utterance import Utterance
+from vivavoce.model.voice import Voice
+from vivavoce.pipeline.languages import match_language
+from vivavoce.provider import SynthesisRequest, SynthesizerInfo
+from vivavoce.registry import did_you_mean, nearest
+from vivavoce.text.segment import Segment, segment_text
+from vivavoce.text.speakable import check_text
+from vivavoce.text.ssml import read_ssml
+
+__all__ = ["Estimate", "Plan", "make_plan"]
+
+# Where a model states no limit, a request is closed at the next sentence end
+# after this, so that neither side holds a book in memory.
+SEGMENT_CHARS = 2_000
+
+_MARK_CLAIMS = {
+    MarkKind.WORD: "word_marks",
+    MarkKind.SENTENCE: "sentence_marks",
+    MarkKind.PHONEME: "phoneme_marks",
+    MarkKind.BOOKMARK: "bookmarks",
+}
+
+# Wish in Prosody, claim, what core can do instead.
+_PROSODY_CLAIMS = (
+    ("rate_ratio", "rate", 1.0),
+    ("pitch_semitones", "pitch", 0.0),
+    ("volume_db", "volume", 0.0),
+)
+
+
+@frozen(kw_only=True)
+class Estimate:
+    """
+    What a plan will cost by the price table.
+
+    Attributes:
+        units: Billed units, by name, as the provider counts them.
+        cost: Money, or None when no price is known.
+        currency: ISO 4217 code; empty when there is no price.
+        region: The region the price is of; empty for all.
+    """
+
+    units: Mapping[str, float]
+    cost: Decimal | None = None
+    currency: str = ""
+    region: str = ""
+
+
+@frozen(kw_only=True)
+class Plan:
+    """
+    How an utterance will be spoken.
+
+    Attributes:
+        selector: Provider, model and voice, all resolved.
+        info: The provider.
+        model: The model's card.
+        voice: The voice, or None where the provider chooses.
+        utterance: The wish.
+        language: The model's own tag for the wished language, or None.
+        prosody: What the model does itself.
+        gain_db: What core does to the volume, decibels.
+        source: Format asked of the provider.
+        target: Format given to the caller.
+        decisions: What is said of each wish, refusals included.
+        errors: One for each refusal; :meth:`check` raises the first.
+        estimate: Units and cost.
+        price: The price they were reckoned with, or None.
+    """
+
+    selector: Selector
+    info: SynthesizerInfo
+    model: ModelCard
+    voice: Voice | None
+    utterance: Utterance
+    language: str | None
+    prosody: Prosody
+    gain_db: float
+    source: AudioFormat
+    target: AudioFormat
+    decisions: tuple[Decision, ...]
+    errors: tuple[VivavoceError, ...] = field(repr=False, default=())
+    estimate: Estimate
+    price: Price | None = None
+
+    def check(self) -> None:
+        """
+        Accept the plan or refuse it.
+
+        Raises:
+            VivavoceError: The first refusal: usually CapabilityError.
+        """
+        for error in self.errors:
+            raise error
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is emulated, as sentences."""
+        return tuple(str(d) for d in self.decisions if d.how is How.EMULATED)
+
+    @property
+    def samples(self) -> AudioFormat:
+        """The target's samples, before any container or compression."""
+        if self.source == self.target:
+            return self.source
+        return AudioFormat(
+            sample_rate_hz=self.target.sample_rate_hz, channels=self.target.channels
+        )
+
+    def cost_of(self, units: Mapping[str, float]) -> Decimal | None:
+        """Return what *units* cost by the price the estimate took, or None if not known."""
+        return _cost(self.model, self.price, units)
+
+    def segments(self) -> Iterator[Segment]:
+        """Return the requests' texts, made as they are asked for."""
+        utterance = self.utterance
+        if utterance.ssml:
+            return iter((Segment(text=utterance.text, start=0, is_last=True),))
+        limit, measure = _text_limit(self.model.capabilities.max_text)
+        target = self.model.segment_chars or limit or SEGMENT_CHARS
+        return segment_text(
+            utterance.text,
+            max_chars=limit,
+            target_chars=target,
+            language=_segment_language(self.language or _first(self.voice)),
+            measure=measure,
+        )
+
+    def request(self, segment: Segment, *, wants_stream: bool) -> SynthesisRequest:
+        """Return what the provider is asked for one segment."""
+        return SynthesisRequest(
+            text=segment.text,
+            ssml=self.utterance.ssml,
+            model=self.model,
+            voice=self.voice,
+            language=self.language,
+            instructions=self.utterance.instructions,
+            prosody=self.prosody,
+            format=self.source,
+            options=self.utterance.options,
+            wants_stream=wants_stream,
+            is_last=segment.is_last,
+        )
+
+
+def make_plan(
+    utterance: Utterance,
+    info: SynthesizerInfo,
+    model: ModelCard,
+    *,
+    region: str | None = None,
+    strict: bool = False,
+) -> Plan:
+    """
+    Return how *utterance* would be spoken by *model*.
+
+    Args:
+        utterance: The wish.
+        info: The provider.
+        model: One of its models.
+        region: The provider's region, for the price.
+        strict: Whether to refuse what would be emulated.
+
+    Raises:
+        InvalidValue: If there is nothing to speak, or the SSML does not parse.
+        UnknownVoice: If the model has no such voice.
+        UnknownLanguage: If the language is none, or not the model's.
+    """
+    planner = _Planner(utterance, info, model)
+    plan = planner.plan(region)
+    return _made_strict(plan) if strict else plan
+
+
+class _Planner:
+    """Collects decisions; one method a wish."""
+
+    def __init__(self, utterance: Utterance, info: SynthesizerInfo, model: ModelCard) -> None:
+        self.utterance = utterance
+        self.info = info
+        self.model = model
+        self.claims = model.capabilities
+        self.decisions: list[Decision] = []
+        self.errors: list[VivavoceError] = []
+
+    def plan(self, region: str | None) -> Plan:
+        spoken = self._text()
+        language = self._language()
+        voice = self._voice(language)
+        self._instructions()
+        prosody, gain_db = self._prosody()
+        source, target = self._formats(gain_db)
+        self._marks()
+        self._options()
+        units = _units(self.info, self.model, spoken)
+        price = _price(self.model.prices, region, units)
+        return Plan(
+            selector=Selector(
+                provider=self.info.name,
+                model=self.model.name,
+                voice=voice.id if voice else None,
+            ),
+            info=self.info,
+            model=self.model,
+            voice=voice,
+            utterance=self.utterance,
+            language=language,
+            prosody=prosody,
+            gain_db=gain_db,
+            source=source,
+            target=target,
+            decisions=tuple(self.decisions),
+            errors=tuple(self.errors),
+            estimate=_estimate(self.model, price, units),
+            price=price,
+        )
+
+    # What is said of a wish
+
+    def _native(self, wish: str, detail: str) -> None:
+        self.decisions.append(Decision(wish=wish, how=How.NATIVE, detail=detail))
+
+    def _emulated(self, wish: str, detail: str) -> None:
+        self.decisions.append(Decision(wish=wish, how=How.EMULATED, detail=detail))
+
+    def _refused(self, wish: str, error: VivavoceError) -> None:
+        error.add_context(provider=self.info.name, model=self.model.name)
+        self.decisions.append(Decision(wish=wish, how=How.REFUSED, detail=error.message))
+        self.errors.append(error)
+
+    def _incapable(self, wish: str, capability: str, what: str) -> None:
+        note = self.claims[capability].note
+        reason = "it is not known to" if self.claims[capability].support == "unknown" else "cannot"
+        advice = f" {note}" if note else ""
+        msg = f"{self.info.name}/{self.model.name} {reason} {what}.{advice}"
+        self._refused(wish, CapabilityError(msg, capability=capability))
+
+    # The wishes
+
+    def _text(self) -> str:
+        """Check the text and return what of it is spoken."""
+        text = self.utterance.text
+        if self.utterance.ssml:
+            return self._ssml(text)
+        check_text(text)
+        limit, measure = _text_limit(self.claims.max_text)
+        target = self.model.segment_chars or limit or SEGMENT_CHARS
+        size = measure(text)
+        if limit is not None and size > limit:
+            unit = self.claims.max_text.unit or "characters"
+            self._emulated(
+                "text", f"{size} {unit} are spoken in several requests of at most {limit}"
+            )
+        elif size > target:
+            self._native("text", f"spoken in several requests of about {target} characters")
+        else:
+            self._native("text", f"{len(text)} characters in one request")
+        return text
+
+    def _ssml(self, text: str) -> str:
+        document = read_ssml(text)
+        check_text(document.text)
+        claim = self.claims.ssml
+        if not claim:
+            self._incapable("ssml", "ssml", "read SSML")
+        elif unread := sorted(document.elements - {str(value) for value in claim.values}):
+            what = f"read the SSML element <{unread[0]}>; it reads {_values(claim)}"
+            self._incapable("ssml", "ssml", what)
+        else:
+            self._native("ssml", f"elements {', '.join(sorted(document.elements)) or 'none'}")
+        limit, measure = _text_limit(self.claims.max_text)
+        if limit is not None and measure(text) > limit:
+            msg = (
+                f"The SSML measures {measure(text)} {self.claims.max_text.unit}, and "
+                f"{self.model.name!r} takes {limit}. Split it: SSML is not segmented."
+            )
+            self._refused("text", InvalidValue(msg))
+        return document.text
+
+    def _language(self) -> str | None:
+        wanted = self.utterance.language
+        if wanted is None:
+            return None
+        claim = self.claims.languages
+        offered = [str(value) for value in (*claim.values, *self.claims.dialects.values)]
+        if not offered:
+            self._incapable("language", "languages", f"be asked for the language {wanted!r}")
+            return None
+        found = match_language(wanted, offered)
+        if found is None:
+            near = nearest(wanted, offered)
+            msg = (
+                f"{self.info.name}/{self.model.name} does not speak {wanted!r}. "
+                f"{did_you_mean(near)}It speaks {_values(claim)}."
+            )
+            raise UnknownLanguage(msg, name=wanted, nearest=near)
+        tag, is_same = found
+        if is_same:
+            self._native("language", tag)
+        else:
+            self._emulated("language", f"{wanted!r} is spoken as {tag!r}")
+        return tag
+
+    def _voice(self, language: str | None) -> Voice | None:
+        wanted = self.utterance.voice or None
+        if wanted is None and not self.model.default_voice:
+            return None
+        usable = [v for v in self.info.voices() if self.model.name in v.models]
+        if wanted is not None:
+            voice = _named_voice(self.info, self.model, wanted, usable)
+            self._voice_speaks(voice, language)
+            return voice
+        return self._default_voice(language, usable)
+
+    def _voice_speaks(self, voice: Voice, language: str | None) -> None:
+        tags = (*voice.languages, *voice.dialects)
+        if language is not None and tags and match_language(language, tags) is None:
+            msg = (
+                f"The voice {voice.id!r} speaks {', '.join(tags)}, not {language!r}. "
+                "Choose another voice, or leave one of the two out."
+            )
+            self._refused("voice", CapabilityError(msg, capability="languages"))
+        else:
+            self._native("voice", voice.id)
+
+    def _default_voice(self, language: str | None, usable: list[Voice]) -> Voice:
+        own = next(voice for voice in usable if voice.id == self.model.default_voice)
+        if language is None or _speaks(own, language):
+            self._native("voice", f"{own.id} (the model's default)")
+            return own
+        for voice in usable:
+            if _speaks(voice, language):
+                self._native("voice", f"{voice.id} (the first that speaks {language})")
+                return voice
+        msg = f"No voice of {self.info.name}/{self.model.name} speaks {language!r}."
+        raise UnknownVoice(msg, name=language)
+
+    def _instructions(self) -> None:
+        text = self.utterance.instructions
+        if text is None:
+            return
+        limit, measure = _text_limit(self.claims.max_instructions)
+        if not self.claims.instructions:
+            self._incapable("instructions", "instructions", "follow style instructions")
+        elif limit is not None and measure(text) > limit:
+            unit = self.claims.max_instructions.unit or "characters"
+            msg = (
+                f"The instructions measure {measure(text)} {unit}, and {self.model.name!r} "
+                f"takes {limit}. Shorten them."
+            )
+            self._refused("instructions", InvalidValue(msg))
+        else:
+            self._native("instructions", f"{len(text)} characters")
+
+    def _prosody(self) -> tuple[Prosody, float]:
+        prosody = self.utterance.prosody
+        gain_db = 0.0
+        for wish, capability, normal in _PROSODY_CLAIMS:
+            value = getattr(prosody, wish)
+            claim = self.claims[capability]
+            if value == normal:
+                continue
+            if claim and _inside(claim, value):
+                self._native(wish, f"{value:g}")
+            elif wish == "volume_db":
+                gain_db = value
+                prosody = evolve(prosody, volume_db=0.0)
+                self._gain(value)
+            elif claim:
+                limits = f"{claim.minimum:g} to {claim.maximum:g} {claim.unit}".rstrip()
+                msg = (
+                    f"{self.info.name}/{self.model.name} takes {wish} from {limits}, "
+                    f"not {value:g}."
+                )
+                self._refused(wish, InvalidValue(msg))
+            else:
+                self._incapable(wish, capability, f"change its {capability}")
+        return prosody, gain_db
+
+    def _gain(self, gain_db: float) -> None:
+        if missing := _missing("numpy"):
+            self._refused("volume_db", missing)
+        else:
+            self._emulated("volume_db", f"{gain_db:+g} dB by core, saturating")
+
+    def _formats(self, gain_db: float) -> tuple[AudioFormat, AudioFormat]:
+        wish = self.utterance
+        rates = [int(rate) for rate in self.claims.sample_rates_hz.values]
+        if not rates:
+            msg = f"{self.info.name}/{self.model.name} states no sample rate; its card is wrong."
+            raise InvalidValue(msg)
+        named = AudioFormat.named(wish.format, sample_rate_hz=48_000, channels=wish.channels)
+        rate = wish.sample_rate_hz or rates[0]
+        rate = encoder_rate(named.encoding, rate)
+        target = evolve(named, sample_rate_hz=rate)
+        if self._delivers(target) and rate in rates and not gain_db and wish.channels == 1:
+            self._native("format", str(target))
+            return target, target
+        source = AudioFormat(sample_rate_hz=_best_rate(rate, rates))
+        self._conversion(source, target, gain_db)
+        return source, target
+
+    def _delivers(self, target: AudioFormat) -> bool:
+        containers = self.claims.containers.values or (Container.RAW.value,)
+        encodings = self.claims.encodings.values or (Encoding.PCM_S16LE.value,)
+        return target.container.value in containers and target.encoding.value in encodings
+
+    def _conversion(self, source: AudioFormat, target: AudioFormat, gain_db: float) -> None:
+        if needs_audio_extra(source, target) and (
+            missing := _missing("soxr") or _missing("soundfile")
+        ):
+            self._refused("format", missing)
+            return
+        if source.sample_rate_hz != target.sample_rate_hz:
+            self._emulated(
+                "sample_rate_hz",
+                f"{source.sample_rate_hz} Hz is resampled to {target.sample_rate_hz} Hz",
+            )
+        if target.channels != source.channels:
+            self._emulated("channels", "the same sound in both channels")
+        if target.is_pcm:
+            # A header changes no sample, so nothing of the sound is emulated.
+            self._native("format", f"{target}")
+        else:
+            self._emulated("format", f"{source} is encoded as {target}")
+
+    def _marks(self) -> None:
+        for kind in sorted(self.utterance.marks):
+            capability = _MARK_CLAIMS[kind]
+            if self.claims[capability]:
+                self._native("marks", f"{kind.value} marks")
+            else:
+                self._incapable("marks", capability, f"give {kind.value} marks")
+
+    def _options(self) -> None:
+        known = {option.name: option for option in self.model.options}
+        for name, value in self.utterance.options.items():
+            if name not in known:
+                near = did_you_mean(nearest(name, known))
+                msg = (
+                    f"{self.info.name}/{self.model.name} has no option {name!r}. {near}"
+                    f"It has: {', '.join(known) or 'none'}."
+                )
+                self._refused("options", InvalidValue(msg))
+                continue
+            try:
+                known[name].check(value)
+            except InvalidValue as error:
+                self._refused("options", error)
+            else:
+                self._native("options", f"{name} = {value!r}")
+
+
+def _named_voice(
+    info: SynthesizerInfo, model: ModelCard, wanted: str, usable: Iterable[Voice]
+) -> Voice:
+    by_id = {voice.id: voice for voice in usable}
+    if wanted in by_id:
+        return by_id[wanted]
+    folded = [v for v in by_id.values() if wanted.casefold() in (v.id.casefold(), v.name.casefold())]
+    if len(folded) == 1:
+        return folded[0]
+    elsewhere = [m for v in info.voices() if v.id == wanted for m in v.models]
+    if elsewhere:
+        msg = (
+            f"The voice {wanted!r} is not one of {info.name}/{model.name}; it belongs to "
+            f"{', '.join(elsewhere)}."
+        )
+        raise UnknownVoice(msg, name=wanted)
+    near = nearest(wanted, [*by_id, *(voice.name for voice in by_id.values())])
+    msg = (
+        f"{info.name}/{model.name} has no voice {wanted!r}. {did_you_mean(near)}"
+        f"`vivavoce voices {info.name}` lists its {len(by_id)} voices."
+    )
+    raise UnknownVoice(msg, name=wanted, nearest=near)
+
+
+def _speaks(voice: Voice, language: str) -> bool:
+    return match_language(language, (*voice.languages, *voice.dialects)) is not None
+
+
+def _inside(claim: Claim, value: float) -> bool:
+    low_ok = claim.minimum is None or value >= claim.minimum
+    return low_ok and (claim.maximum is None or value <= claim.maximum)
+
+
+def _values(claim: Claim, limit: int = 20) -> str:
+    shown = ", ".join(str(value) for value in claim.values[:limit])
+    more = len(claim.values) - limit
+    return f"{shown} and {more} more" if more > 0 else shown or "none"
+
+
+def _text_limit(claim: Claim) -> tuple[int | None, Callable[[str], int]]:
+    limit = None if claim.maximum is None else int(claim.maximum)
+    return limit, _utf8_length if claim.unit == "bytes" else len
+
+
+def _utf8_length(text: str) -> int:
+    return len(text.encode("utf-8"))
+
+
+def _best_rate(wanted: int, rates: list[int]) -> int:
+    """Return the least rate that loses nothing against *wanted*, else the greatest."""
+    return min((rate for rate in rates if rate >= wanted), default=max(rates))
+
+
+def _missing(module: str) -> MissingDependency | None:
+    if importlib.util.find_spec(module) is not None:
+        return None
+    msg = (
+        f"Converting audio needs {module!r}, which is not installed. "
+        "Run: pip install 'vivavoce[audio]'"
+    )
+    return MissingDependency(msg, extra="audio")
+
+
+def _first(voice: Voice | None) -> str | None:
+    return voice.languages[0] if voice is not None and voice.languages else None
+
+
+def _segment_language(tag: str | None) -> str | None:
+    return tag.partition("-")[0].lower() if tag else None
+
+
+def _units(info: SynthesizerInfo, model: ModelCard, text: str) -> Mapping[str, float]:
+    if info.count_billed is not None:
+        return info.count_billed(model, text)
+    return {"characters": float(len(text))}
+
+
+def _price(
+    prices: Iterable[Price], region: str | None, units: Mapping[str, float]
+) -> Price | None:
+    fitting = [p for p in prices if p.unit in units and p.region in ("", region or p.region)]
+    return fitting[0] if fitting else None
+
+
+def _cost(model: ModelCard, price: Price | None, units: Mapping[str, float]) -> Decimal | None:
+    if model.is_free:
+        return Decimal(0)
+    return price.of(units[price.unit]) if price is not None and price.unit in units else None
+
+
+def _estimate(model: ModelCard, price: Price | None, units: Mapping[str, float]) -> Estimate:
+    return Estimate(
+        units=units,
+        cost=_cost(model, price, units),
+        currency=price.currency if price is not None else "",
+        region=price.region if price is not None else "",
+    )
+
+
+def _made_strict(plan: Plan) -> Plan:
+    """Return *plan* with everything emulated refused."""
+    decisions, errors = [], list(plan.errors)
+    for decision in plan.decisions:
+        if decision.how is not How.EMULATED:
+            decisions.append(decision)
+            continue
+        msg = f"strict=True refuses what would be emulated: {decision.detail}."
+        decisions.append(evolve(decision, how=How.REFUSED, detail=msg))
+        error = CapabilityError(msg, capability=decision.wish)
+        error.add_context(provider=plan.info.name, model=plan.model.name)
+        errors.append(error)
+    return evolve(plan, decisions=tuple(decisions), errors=tuple(errors))

@@ -1,0 +1,520 @@
+"""
+Drives the exchanges of one utterance over a runtime, and pulls audio out of them.
+
+Pulled: one call of the caller reaches the transport with no task and no queue
+between. Deadlines are set per receive and never held while the caller has the
+chunk. Written once, as coroutines; see :mod:`vivavoce.transport.base` for how the
+sync face runs them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+
+from vivavoce.audio.convert import Stage, converter
+from vivavoce.audio.pcm import Aligner, is_audible
+from vivavoce.errors import (
+    NoAudio,
+    StreamStateError,
+    TimedOut,
+    TruncatedAudio,
+    UnexpectedReply,
+    VivavoceError,
+)
+from vivavoce.model.audio import AudioFormat, Chunk, Container
+from vivavoce.model.report import End, Report
+from vivavoce.model.timing import Mark
+from vivavoce.pipeline.announce import Announcer
+from vivavoce.pipeline.middleware import Middleware, finish_all, pass_through
+from vivavoce.pipeline.plan import Plan
+from vivavoce.pipeline.retry import Retry
+from vivavoce.provider import Synthesizer
+from vivavoce.settings import Timeouts
+from vivavoce.text.segment import Segment
+from vivavoce.transport.base import Conversation, Runtime
+from vivavoce.wire.exchange import (
+    AudioData,
+    Call,
+    Event,
+    Exchange,
+    Facts,
+    Finished,
+    Marks,
+    NextCall,
+    Output,
+    SendMessage,
+)
+from vivavoce.wire.http import BodyEnd
+from vivavoce.wire.local import LocalEnd
+from vivavoce.wire.websocket import PeerClosed
+
+__all__ = ["SpeechRun"]
+
+
+class _Request:
+    """One segment's exchange, and what has come of it."""
+
+    def __init__(self, segment: Segment, exchange: Exchange) -> None:
+        self.segment = segment
+        self.exchange = exchange
+        self.conversation: Conversation | None = None
+        self.aligner = Aligner(exchange.format.frame_bytes) if _has_frames(exchange.format) else None
+        self.audio_bytes = 0
+        self.is_heard = False
+        self.is_finished = False
+        self.marks: list[Mark] = []
+        self.facts = Facts()
+
+    @property
+    def audio_s(self) -> float:
+        return _duration_s(self.exchange.format, self.audio_bytes)
+
+
+class SpeechRun:
+    """
+    One utterance on its way to audio.
+
+    Args:
+        plan: Checked already.
+        synthesizer: The provider.
+        runtime: How this face calls, waits and tells the time.
+        timeouts: Limits on waiting.
+        retry: Whether to ask again.
+        middleware: What sees each chunk, nearest to the provider first.
+        announcer: Who is told.
+        wants_stream: Whether the caller reads while audio is made.
+        encode: Whether to give out ``plan.target``; else plain samples at its rate
+            and channels, for a caller that writes the container itself.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        synthesizer: Synthesizer,
+        runtime: Runtime,
+        *,
+        timeouts: Timeouts,
+        retry: Retry,
+        middleware: Sequence[Middleware] = (),
+        announcer: Announcer,
+        wants_stream: bool = True,
+        encode: bool = True,
+    ) -> None:
+        self.plan = plan
+        self.format = plan.target if encode else plan.samples
+        self._synthesizer = synthesizer
+        self._runtime = runtime
+        self._timeouts = timeouts
+        self._retry = retry
+        self._middleware = middleware
+        self._announcer = announcer
+        self._wants_stream = wants_stream
+        self._stage: Stage = converter(plan.source, self.format, gain_db=plan.gain_db)
+        self._segments: Iterator[Segment] = plan.segments()
+        self._request: _Request | None = None
+        self._attempt = 1
+        self._again: Segment | None = None
+        self._ready: deque[Chunk] = deque()
+        self._held_marks: tuple[Mark, ...] = ()
+        self._late_error: BaseException | None = None
+        self._is_busy = False
+        self._end: End | None = None
+        self._deadline: float | None = None
+        self._started_s: float | None = None
+        self._ended_s: float | None = None
+        self._first_audio_s: float | None = None
+        self._before_request_s = 0.0
+        self._given_s = 0.0
+        self._characters = 0
+        self._count = 0
+        self._request_ids: list[str] = []
+        self._usage: dict[str, float] = {}
+        self._warnings: list[str] = list(plan.warnings)
+        self._facts: dict[str, str] = {}
+
+    # The caller's side
+
+    async def next_chunk(self) -> Chunk | None:
+        """
+        Return the next chunk, or None after the last.
+
+        Raises:
+            StreamStateError: If another task is reading already.
+            VivavoceError: Whatever ended the synthesis; it says how much was delivered.
+        """
+        if self._ready:
+            return self._ready.popleft()
+        if self._late_error is not None:
+            error, self._late_error = self._late_error, None
+            raise error
+        if self._end is not None:
+            return None
+        if self._is_busy:
+            msg = "This stream is being read already. A stream has one reader."
+            raise StreamStateError(msg)
+        self._is_busy = True
+        try:
+            await self._fill()
+        finally:
+            self._is_busy = False
+        return self._ready.popleft() if self._ready else None
+
+    async def close(self) -> None:
+        """Leave: cancel what runs, free what is held. Harmless when repeated."""
+        if self._end is None:
+            self._finish(End.CANCELLED)
+        self._ready.clear()
+        await self._drop_request()
+
+    @property
+    def report(self) -> Report:
+        """What is known so far."""
+        usage = _sum(self._usage, self._request.facts.usage if self._request else {})
+        return Report(
+            provider=self.plan.info.name,
+            model=self.plan.model.name,
+            voice=self.plan.voice.id if self.plan.voice else "",
+            end=self._end,
+            request_ids=tuple(self._request_ids),
+            segments=self._count,
+            characters=self._characters,
+            ttfa_s=self._first_audio_s,
+            total_s=self._elapsed_s(),
+            audio_s=self._given_s,
+            usage=usage,
+            cost=self._cost(usage),
+            currency=self.plan.estimate.currency,
+            warnings=tuple(self._warnings),
+            facts=dict(self._facts),
+        )
+
+    def _elapsed_s(self) -> float:
+        if self._started_s is None:
+            return 0.0
+        return (self._ended_s or self._runtime.now()) - self._started_s
+
+    def _cost(self, usage: dict[str, float]) -> Decimal | None:
+        """Return the cost of what was billed; of the estimate's units where none came back."""
+        return self.plan.cost_of(usage or self.plan.estimate.units)
+
+    # The loop
+
+    async def _fill(self) -> None:
+        """Go on until there is a chunk, or the end."""
+        if self._started_s is None:
+            self._started_s = self._runtime.now()
+            self._announcer.started()
+        try:
+            self._set_deadline()
+            while not self._ready and self._end is None:
+                await self._step_or_retry()
+        except BaseException as error:
+            await self._fail(error)
+
+    async def _step_or_retry(self) -> None:
+        try:
+            await self._step()
+        except VivavoceError as error:
+            request = self._request
+            audio_came = self._given_s > 0 or (request is not None and request.audio_bytes > 0)
+            wait_s = self._retry.wait_s(error, attempt=self._attempt, audio_came=audio_came)
+            if request is None or wait_s is None:
+                raise
+            await self._drop_request()
+            self._attempt += 1
+            self._again = request.segment
+            self._warnings.append(f"attempt {self._attempt} after {type(error).__name__}")
+            await self._runtime.sleep(self._bounded(wait_s))
+
+    async def _step(self) -> None:
+        if self._request is None:
+            segment = self._next_segment()
+            if segment is None:
+                self._complete()
+            else:
+                await self._open(segment)
+            return
+        event = await self._receive()
+        await self._handle(event, self._understand(event))
+
+    def _next_segment(self) -> Segment | None:
+        if self._again is not None:
+            segment, self._again = self._again, None
+            return segment
+        self._attempt = 1
+        return next(self._segments, None)
+
+    async def _open(self, segment: Segment) -> None:
+        request = self.plan.request(segment, wants_stream=self._wants_stream)
+        exchange = self._synthesizer.exchange(request)
+        self._request = _Request(segment, exchange)
+        await self._call(exchange.open())
+        self._set_deadline()
+
+    async def _call(self, call: Call) -> None:
+        assert self._request is not None
+        limit_s = self._timeouts.connect_s
+        try:
+            self._request.conversation = await self._runtime.open(
+                call, None if limit_s is None else self._bounded(limit_s)
+            )
+        except TimeoutError as error:
+            raise self._timed_out("connect", limit_s) from error
+
+    async def _receive(self) -> Event:
+        assert self._request is not None
+        assert self._request.conversation is not None
+        timeout_s = None
+        if self._deadline is not None:
+            timeout_s = max(0.0, self._deadline - self._runtime.now())
+        try:
+            return await self._request.conversation.receive(timeout_s)
+        except TimeoutError as error:
+            raise self._late() from error
+
+    def _understand(self, event: Event) -> Sequence[Output]:
+        assert self._request is not None
+        try:
+            return self._request.exchange.receive(event)
+        except VivavoceError:
+            raise
+        except Exception as error:  # a reply that breaks the reader is the provider's doing
+            msg = (
+                f"A reply of {self.plan.info.name!r} could not be read: "
+                f"{type(error).__name__}: {error}."
+            )
+            raise UnexpectedReply(msg) from error
+
+    async def _handle(self, event: Event, outputs: Iterable[Output]) -> None:
+        request = self._request
+        assert request is not None
+        for output in outputs:
+            if isinstance(output, AudioData):
+                self._take_audio(request, output.data)
+            elif isinstance(output, Marks):
+                request.marks.extend(output.marks)
+            elif isinstance(output, Facts):
+                self._take_facts(request, output)
+            elif isinstance(output, SendMessage):
+                assert request.conversation is not None
+                await request.conversation.send(output.data)
+            elif isinstance(output, NextCall):
+                await self._close_conversation(request)
+                await self._call(output.call)
+                return
+            elif isinstance(output, Finished):
+                request.is_finished = True
+        if request.is_finished:
+            await self._finish_request(request)
+        elif isinstance(event, BodyEnd | LocalEnd | PeerClosed):
+            msg = f"{self.plan.info.name!r} ended its reply before saying that it was complete."
+            raise TruncatedAudio(msg)
+
+    # What came
+
+    def _take_audio(self, request: _Request, data: bytes) -> None:
+        if request.aligner is not None:
+            data = request.aligner.align(data)
+        if not data:
+            return
+        request.audio_bytes += len(data)
+        if not request.is_heard:
+            request.is_heard = not request.exchange.format.is_pcm or is_audible(data)
+        self._emit(data, self._due_marks(request, request.audio_s))
+
+    def _due_marks(self, request: _Request, until_s: float) -> tuple[Mark, ...]:
+        """
+        Take the marks whose audio has come whole, moved into the whole text and audio.
+
+        A mark waits for its last sample, so that no mark points past the audio.
+        """
+        if not request.marks:
+            return ()
+        due = [mark for mark in request.marks if mark.end_s <= until_s]
+        if not due:
+            return ()
+        request.marks = [mark for mark in request.marks if mark.end_s > until_s]
+        return tuple(
+            mark.shifted(seconds=self._before_request_s, characters=request.segment.start)
+            for mark in due
+        )
+
+    def _take_facts(self, request: _Request, facts: Facts) -> None:
+        if facts.request_id and facts.request_id not in self._request_ids:
+            self._request_ids.append(facts.request_id)
+        if facts.usage:
+            request.facts = facts
+        self._warnings += [text for text in facts.warnings if text not in self._warnings]
+        self._facts.update(facts.other)
+
+    async def _finish_request(self, request: _Request) -> None:
+        torn = request.aligner.finish() if request.aligner is not None else 0
+        if torn:
+            msg = f"{self.plan.info.name!r} ended in the middle of a sample ({torn} bytes over)."
+            raise TruncatedAudio(msg)
+        if not request.is_heard:
+            what = "only silence" if request.audio_bytes else "no audio at all"
+            msg = (
+                f"{self.plan.info.name!r} said it was done but gave {what} for "
+                f"{len(request.segment.text)} characters. The text may be in a script it "
+                "does not read."
+            )
+            raise NoAudio(msg)
+        self._held_marks += self._last_marks(request)
+        self._before_request_s += request.audio_s
+        self._usage = _sum(self._usage, request.facts.usage)
+        self._count += 1
+        self._characters += len(request.segment.text)
+        await self._drop_request()
+
+    def _last_marks(self, request: _Request) -> tuple[Mark, ...]:
+        """Take what marks are left, held to the end of the audio that came."""
+        end_s = request.audio_s
+        request.marks = [_held_to(mark, end_s) for mark in request.marks]
+        return self._due_marks(request, end_s)
+
+    def _complete(self) -> None:
+        for chunk in finish_all(self._middleware):
+            self._convert(chunk)
+        rest = self._stage.finish()
+        if rest or self._held_marks:
+            self._give(rest)
+        self._finish(End.COMPLETE)
+
+    def _emit(self, data: bytes, marks: tuple[Mark, ...]) -> None:
+        marks, self._held_marks = self._held_marks + marks, ()
+        chunk = Chunk(data=data, start_s=self._given_s, marks=marks)
+        if not self._middleware:
+            self._convert(chunk)
+            return
+        for changed in pass_through(self._middleware, (chunk,)):
+            self._convert(changed)
+
+    def _convert(self, chunk: Chunk) -> None:
+        self._held_marks += chunk.marks
+        data = self._stage.feed(chunk.data)
+        start_s = self._given_s
+        self._given_s += _duration_s(self.plan.source, len(chunk.data))
+        if data:
+            self._give(data, start_s)
+
+    def _give(self, data: bytes, start_s: float | None = None) -> None:
+        if self._first_audio_s is None and self._started_s is not None:
+            self._first_audio_s = self._runtime.now() - self._started_s
+        marks, self._held_marks = self._held_marks, ()
+        at_s = self._given_s if start_s is None else start_s
+        self._ready.append(Chunk(data=data, start_s=at_s, marks=marks))
+
+    # Limits
+
+    def _set_deadline(self) -> None:
+        limit_s = self._phase()[1]
+        self._deadline = None if limit_s is None else self._runtime.now() + limit_s
+        if self._timeouts.total_s is not None and self._started_s is not None:
+            total = self._started_s + self._timeouts.total_s
+            self._deadline = min(self._deadline or total, total)
+
+    def _phase(self) -> tuple[str, float | None]:
+        if self._request is None or not self._request.audio_bytes:
+            return "first_audio", self._timeouts.first_audio_s
+        return "between_chunks", self._timeouts.between_chunks_s
+
+    def _bounded(self, seconds: float) -> float:
+        """Return *seconds*, or what is left of the total."""
+        if self._timeouts.total_s is None or self._started_s is None:
+            return seconds
+        left = self._started_s + self._timeouts.total_s - self._runtime.now()
+        return max(0.0, min(seconds, left))
+
+    def _late(self) -> TimedOut:
+        total_s = self._timeouts.total_s
+        if total_s is not None and self._elapsed_s() >= total_s:
+            return self._timed_out("total", total_s)
+        return self._timed_out(*self._phase())
+
+    def _timed_out(self, phase: str, limit_s: float | None) -> TimedOut:
+        limit_s = limit_s or 0.0
+        what = {
+            "connect": "could not be reached",
+            "first_audio": "sent no audio",
+            "between_chunks": "sent no more audio",
+            "total": "was not done",
+        }[phase]
+        msg = f"{self.plan.info.name!r} {what} within {limit_s:g} s (phase: {phase})."
+        return TimedOut(msg, phase=phase, limit_s=limit_s)
+
+    # Ends
+
+    async def _fail(self, error: BaseException) -> None:
+        """End with *error*; it comes after chunks that are ready already."""
+        if isinstance(error, VivavoceError):
+            error.add_context(
+                provider=self.plan.info.name,
+                model=self.plan.model.name,
+                request_id=self._request_ids[-1] if self._request_ids else None,
+                audio_delivered_s=self._given_s,
+            )
+        if isinstance(error, Exception):
+            self._end, self._ended_s = End.FAILED, self._runtime.now()
+            self._announcer.failed(self.report, error)
+        else:
+            # Ctrl-C, or the caller's task was cancelled: nobody failed.
+            self._finish(End.CANCELLED)
+        await self._drop_request()
+        if self._ready and isinstance(error, Exception):
+            self._late_error = error
+            return
+        raise error
+
+    def _finish(self, end: End) -> None:
+        self._end = end
+        self._ended_s = self._runtime.now() if self._started_s is not None else None
+        if self._started_s is not None:
+            self._announcer.finished(self.report)
+
+    async def _drop_request(self) -> None:
+        request, self._request = self._request, None
+        if request is not None:
+            await self._close_conversation(request)
+
+    async def _close_conversation(self, request: _Request) -> None:
+        conversation, request.conversation = request.conversation, None
+        if conversation is not None:
+            await conversation.close()
+
+
+def _has_frames(audio_format: AudioFormat) -> bool:
+    return audio_format.container is Container.RAW and audio_format.encoding.value in (
+        "pcm_s16le",
+        "mulaw",
+        "alaw",
+    )
+
+
+def _duration_s(audio_format: AudioFormat, byte_count: int) -> float:
+    """Return the seconds; 0.0 for compressed audio, which is passed on unread."""
+    return audio_format.duration_s(byte_count) if _has_frames(audio_format) else 0.0
+
+
+def _held_to(mark: Mark, end_s: float) -> Mark:
+    if mark.end_s <= end_s:
+        return mark
+    start_s = min(mark.start_s, end_s)
+    return Mark(
+        kind=mark.kind,
+        start_s=start_s,
+        end_s=end_s,
+        text_start=mark.text_start,
+        text_end=mark.text_end,
+        value=mark.value,
+        origin=mark.origin,
+    )
+
+
+def _sum(left: Mapping[str, float], right: Mapping[str, float]) -> dict[str, float]:
+    total = dict(left)
+    for unit, amount in right.items():
+        total[unit] = total.get(unit, 0.0) + amount
+    return total

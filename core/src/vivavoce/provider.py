@@ -1,0 +1,178 @@
+"""What a plugin author subclasses, and how a plugin introduces itself."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from attrs import field, frozen
+
+from vivavoce.errors import CapabilityError
+from vivavoce.model.audio import AudioFormat
+from vivavoce.model.card import ModelCard
+from vivavoce.model.prosody import Prosody
+from vivavoce.model.secret import Secret
+from vivavoce.model.voice import Voice
+
+if TYPE_CHECKING:
+    from vivavoce.wire.exchange import DuplexExchange, Exchange
+
+__all__ = [
+    "INTERFACE",
+    "ProviderConfig",
+    "SynthesisRequest",
+    "Synthesizer",
+    "SynthesizerInfo",
+    "VoiceCustomizer",
+    "VoiceCustomizerInfo",
+]
+
+INTERFACE = 1
+"""Number of the interface between core and plugins; grows when one must change for the other."""
+
+
+@frozen(kw_only=True)
+class ProviderConfig:
+    """
+    What a provider object is made with.
+
+    Attributes:
+        credential: The API key, or None where the provider needs none.
+        base_url: Address in place of the provider's own, or None.
+        region: The provider's region id, or None for its default.
+    """
+
+    credential: Secret | None = None
+    base_url: str | None = None
+    region: str | None = None
+
+
+@frozen(kw_only=True)
+class SynthesisRequest:
+    """
+    One request, planned: every wish in it is one the model claims.
+
+    Attributes:
+        text: The segment to speak, speakable, no longer than the model's limit.
+        ssml: Whether *text* is SSML.
+        model: The card of the model.
+        voice: The voice, or None where the model has none to choose.
+        language: BCP-47 tag from the model's own list, or None.
+        instructions: Style, or None.
+        prosody: Only what the model does itself; the rest is at its default.
+        format: One the model claims.
+        options: Checked against the card.
+        wants_stream: Whether the caller reads while it is made.
+        is_last: Whether no segment of the same text follows.
+    """
+
+    text: str
+    ssml: bool = False
+    model: ModelCard
+    voice: Voice | None = None
+    language: str | None = None
+    instructions: str | None = None
+    prosody: Prosody = Prosody()
+    format: AudioFormat
+    options: Mapping[str, Any] = field(factory=dict)
+    wants_stream: bool = True
+    is_last: bool = True
+
+
+class Synthesizer(ABC):
+    """
+    A provider, as long as the caller keeps it: settings and credential, no connection.
+
+    Args:
+        config: Credential, address, region.
+    """
+
+    def __init__(self, config: ProviderConfig) -> None:
+        self.config = config
+
+    @abstractmethod
+    def exchange(self, request: SynthesisRequest) -> Exchange:
+        """Return the conversation that speaks *request*. Sends nothing itself."""
+
+    def session(self, request: SynthesisRequest) -> DuplexExchange:
+        """
+        Return a conversation that takes text while speaking.
+
+        Overriding this is what makes the claim ``stream_in``; ``request.text``
+        is empty.
+
+        Raises:
+            CapabilityError: Unless overridden.
+        """
+        msg = f"{request.model.name!r} takes no text while speaking."
+        raise CapabilityError(msg, capability="stream_in")
+
+    def close(self) -> None:
+        """Release what the provider holds; called once, when the client closes."""
+
+
+@frozen(kw_only=True)
+class SynthesizerInfo:
+    """
+    How a provider introduces itself. Making one loads no engine and needs no key.
+
+    Attributes:
+        name: Lower-case name used in selectors.
+        title: Name for people.
+        interface: Write ``INTERFACE`` as it is when you write the plugin: a number.
+        models: Cards, the default model first. At least one.
+        synthesizer: The class; made with a :class:`ProviderConfig`.
+        voices: Returns the stock voices. May load the engine's table; no network, no key.
+        credential_env: Environment variables that may hold the key, in order.
+            Empty means that none is needed.
+        default_rank: 0 is never taken as the default provider; among those that
+            need no credential the highest wins. 1-49 test aids, 50 and up speech.
+        count_billed: Returns the billed units of a text, by the price's unit, as the
+            provider counts them; None for one a character.
+        homepage: Where to read on, or empty.
+        licence: SPDX expression of the engine, or empty.
+    """
+
+    name: str
+    title: str
+    interface: int
+    models: tuple[ModelCard, ...]
+    synthesizer: type[Synthesizer]
+    voices: Callable[[], Sequence[Voice]]
+    credential_env: tuple[str, ...] = ()
+    default_rank: int = 0
+    count_billed: Callable[[ModelCard, str], Mapping[str, float]] | None = None
+    homepage: str = ""
+    licence: str = ""
+
+
+class VoiceCustomizer(ABC):
+    """
+    Makes and keeps voices of one's own. A provider that can do so subclasses this.
+
+    This release finds and lists customizers (``vivavoce providers``); the calls
+    that drive one come with the first provider that has one.
+
+    Args:
+        config: Credential, address, region.
+    """
+
+    def __init__(self, config: ProviderConfig) -> None:
+        self.config = config
+
+
+@frozen(kw_only=True)
+class VoiceCustomizerInfo:
+    """
+    How a customizer introduces itself.
+
+    Attributes:
+        name: The provider's name, as in its :class:`SynthesizerInfo`.
+        interface: As there.
+        customizer: The class; made with a :class:`ProviderConfig`.
+    """
+
+    name: str
+    interface: int
+    customizer: type[VoiceCustomizer]

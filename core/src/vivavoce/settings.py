@@ -1,0 +1,225 @@
+"""
+Settings: one TOML file, then environment variables over it.
+
+The file is ``vivavoce/config.toml`` in the user's configuration folder, or where
+``VIVAVOCE_CONFIG`` points::
+
+    default = "acme/small:ann"       # selector used when none is given
+
+    [providers.acme]
+    api_key = "..."
+    base_url = "https://speech.example"
+    region = "eu"
+
+    [timeouts]                       # seconds
+    connect_s = 10.0
+    first_audio_s = 30.0
+    between_chunks_s = 30.0
+    total_s = 600.0
+
+Variables: ``VIVAVOCE_DEFAULT``, and for a provider ``acme``
+``VIVAVOCE_ACME_API_KEY``, ``VIVAVOCE_ACME_BASE_URL``, ``VIVAVOCE_ACME_REGION``.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import Attribute, field, fields, frozen
+
+from vivavoce.errors import CredentialError, InvalidValue, SettingsError
+from vivavoce.model.secret import Secret
+from vivavoce.provider import ProviderConfig, SynthesizerInfo
+
+__all__ = ["Settings", "Timeouts", "load_settings"]
+
+
+def _check_seconds(
+    _instance: object, attribute: Attribute[float | None], value: float | None
+) -> None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value is None or (is_number and math.isfinite(value) and value > 0):
+        return
+    msg = f"{attribute.name} is a number of seconds above 0, or None for no limit; not {value!r}."
+    raise InvalidValue(msg)
+
+
+@frozen(kw_only=True)
+class Timeouts:
+    """
+    How long to wait; None waits for ever.
+
+    Attributes:
+        connect_s: For a connection, from the start of a request.
+        first_audio_s: For the first audio of a request, once connected.
+        between_chunks_s: For more audio, from when it is asked for.
+        total_s: For the whole synthesis, the caller's own time included.
+    """
+
+    connect_s: float | None = field(default=10.0, validator=_check_seconds)
+    first_audio_s: float | None = field(default=30.0, validator=_check_seconds)
+    between_chunks_s: float | None = field(default=30.0, validator=_check_seconds)
+    total_s: float | None = field(default=None, validator=_check_seconds)
+
+
+@frozen(kw_only=True)
+class Settings:
+    """
+    What the file and the environment say.
+
+    Attributes:
+        default: Selector used when none is given, or None.
+        providers: Provider name to ``api_key``, ``base_url`` and ``region``; a key
+            is a :class:`~vivavoce.authoring.Secret`.
+        timeouts: As in :class:`Timeouts`.
+        path: The file read, or None where there is none.
+    """
+
+    default: str | None = None
+    providers: Mapping[str, Mapping[str, Any]] = field(factory=dict)
+    timeouts: Timeouts = field(factory=Timeouts)
+    path: Path | None = None
+
+    def config_for(
+        self,
+        info: SynthesizerInfo,
+        *,
+        credential: Secret | None = None,
+        base_url: str | None = None,
+        region: str | None = None,
+    ) -> ProviderConfig:
+        """
+        Return what *info*'s provider is made with; arguments win over settings.
+
+        Raises:
+            CredentialError: If it needs a credential and there is none anywhere.
+        """
+        stored = self.providers.get(info.name, {})
+        credential = credential or stored.get("api_key") or _from_environment(info)
+        if info.credential_env and not credential:
+            variables = " or ".join(info.credential_env)
+            msg = (
+                f"No credential for {info.name!r}. Pass api_key=, set {variables}, or put "
+                f"api_key under [providers.{info.name}] in {self.path or config_path()}."
+            )
+            raise CredentialError(msg)
+        return ProviderConfig(
+            credential=credential,
+            base_url=base_url or stored.get("base_url"),
+            region=region or stored.get("region"),
+        )
+
+
+def config_path() -> Path:
+    """Return where the settings file is looked for."""
+    if given := os.environ.get("VIVAVOCE_CONFIG"):
+        return Path(given)
+    import platformdirs  # only here: most calls of the command line never need it
+
+    return Path(platformdirs.user_config_dir("vivavoce")) / "config.toml"
+
+
+def load_settings() -> Settings:
+    """
+    Return the settings of this user, read anew.
+
+    Raises:
+        SettingsError: If the file cannot be read, is no TOML, or holds a key or
+            a value that has no meaning here.
+    """
+    path = config_path()
+    data = _read_file(path)
+    for name in data:
+        if name not in ("default", "providers", "timeouts"):
+            raise _unusable(path, name, "is no setting; known are default, providers, timeouts")
+    default = os.environ.get("VIVAVOCE_DEFAULT") or data.get("default")
+    if default is not None and not isinstance(default, str):
+        raise _unusable(path, "default", "is a selector in quotes")
+    return Settings(
+        default=default or None,
+        providers=_read_providers(path, data.get("providers", {})),
+        timeouts=_read_timeouts(path, data.get("timeouts", {})),
+        path=path if data else None,
+    )
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        msg = f"The settings file {path} cannot be read: {error.strerror}."
+        raise SettingsError(msg) from error
+    import tomllib  # only when there is a file
+
+    try:
+        return tomllib.loads(raw.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        # The cause is not chained: a decoder's error quotes the file, keys and all.
+        where = error if isinstance(error, tomllib.TOMLDecodeError) else "not UTF-8"
+        msg = f"The settings file {path} is no TOML: {where}."
+        raise SettingsError(msg) from None
+
+
+_PROVIDER_KEYS = ("api_key", "base_url", "region")
+
+
+def _read_providers(path: Path, data: Any) -> dict[str, dict[str, Any]]:
+    if not isinstance(data, dict):
+        raise _unusable(path, "providers", "is a table")
+    providers = {name: _read_provider(path, name, table) for name, table in data.items()}
+    for variable, value in os.environ.items():
+        name, key = _provider_variable(variable)
+        if name and value:
+            providers.setdefault(name, {})[key] = Secret(value) if key == "api_key" else value
+    return providers
+
+
+def _read_provider(path: Path, name: str, table: Any) -> dict[str, Any]:
+    if not isinstance(table, dict):
+        raise _unusable(path, f"providers.{name}", "is a table")
+    for key, value in table.items():
+        if key not in _PROVIDER_KEYS or not isinstance(value, str):
+            known = ", ".join(_PROVIDER_KEYS)
+            raise _unusable(path, f"providers.{name}.{key}", f"is not one of {known} as a string")
+    if "api_key" in table:
+        return {**table, "api_key": Secret(table["api_key"])}
+    return dict(table)
+
+
+def _provider_variable(variable: str) -> tuple[str, str]:
+    """Return provider and key that an environment variable sets, or two empty strings."""
+    for key in _PROVIDER_KEYS:
+        suffix = f"_{key.upper()}"
+        if variable.startswith("VIVAVOCE_") and variable.endswith(suffix):
+            return variable.removeprefix("VIVAVOCE_").removesuffix(suffix).lower(), key
+    return "", ""
+
+
+def _read_timeouts(path: Path, data: Any) -> Timeouts:
+    known = [attribute.name for attribute in fields(Timeouts)]
+    if not isinstance(data, dict):
+        raise _unusable(path, "timeouts", "is a table")
+    for key in data:
+        if key not in known:
+            raise _unusable(path, f"timeouts.{key}", f"is not one of {', '.join(known)}")
+    try:
+        return Timeouts(**data)
+    except InvalidValue as error:
+        raise _unusable(path, "timeouts", str(error)) from error
+
+
+def _from_environment(info: SynthesizerInfo) -> Secret | None:
+    for variable in info.credential_env:
+        if value := os.environ.get(variable, "").strip():
+            return Secret(value)
+    return None
+
+
+def _unusable(path: Path, key: str, reason: str) -> SettingsError:
+    return SettingsError(f"In the settings file {path}, {key} {reason}.")

@@ -1,0 +1,138 @@
+"""The async face's runtime, on asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, cast
+
+from vivavoce.transport.base import Conversation
+from vivavoce.transport.blocking import run_engine
+from vivavoce.transport.sink import JOIN_LIMIT_S, Sink, refuse_message
+from vivavoce.wire.exchange import Call, Event
+from vivavoce.wire.http import HttpCall
+from vivavoce.wire.local import LocalCall
+from vivavoce.wire.websocket import WebSocketCall
+
+if TYPE_CHECKING:
+    from vivavoce.transport.http import AsyncHttp
+
+__all__ = ["AsyncLocal", "AsyncRuntime"]
+
+logger = logging.getLogger(__name__)
+
+
+class AsyncRuntime:
+    """Calls, clock and waiting for the async face. One a client."""
+
+    def __init__(self) -> None:
+        self._http: AsyncHttp | None = None
+
+    async def open(self, call: Call, timeout_s: float | None) -> Conversation:
+        """Start *call*; see ``Runtime``."""
+        if isinstance(call, LocalCall):
+            return AsyncLocal(call)
+        if isinstance(call, HttpCall):
+            return await self._open_http(call, timeout_s)
+        return await _open_websocket(call, timeout_s)
+
+    async def _open_http(self, call: HttpCall, timeout_s: float | None) -> Conversation:
+        from vivavoce.transport.http import AsyncHttp
+
+        if self._http is None:
+            self._http = AsyncHttp()
+        return await self._http.open(call, timeout_s)
+
+    def now(self) -> float:
+        """Return seconds on the monotonic clock."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait on the event loop."""
+        await asyncio.sleep(seconds)
+
+    async def close(self) -> None:
+        """Close the connections kept for reuse."""
+        http, self._http = self._http, None
+        if http is not None:
+            await http.close()
+
+
+async def _open_websocket(call: WebSocketCall, timeout_s: float | None) -> Conversation:
+    from vivavoce.transport.websocket import AsyncWebSocket
+
+    return await AsyncWebSocket.open(call, timeout_s)
+
+
+class AsyncLocal:
+    """A conversation with an engine: a plain one in a thread, a coroutine as a task."""
+
+    def __init__(self, call: LocalCall) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._ready = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        is_coroutine = inspect.iscoroutinefunction(call.run)
+        self._sink = Sink(call, self._wake, may_wait=not is_coroutine)
+        if is_coroutine:
+            self._task = self._loop.create_task(self._run_task(call))
+        else:
+            threading.Thread(
+                target=self._run_thread, args=(call,), name="vivavoce-engine", daemon=True
+            ).start()
+
+    def _wake(self) -> None:
+        self._call_soon(self._ready.set)
+
+    def _call_soon(self, callback: Callable[[], object]) -> None:
+        try:
+            self._loop.call_soon_threadsafe(callback)
+        except RuntimeError:
+            # The loop was closed under an open stream: nobody reads any more.
+            self._sink.stop()
+
+    def _run_thread(self, call: LocalCall) -> None:
+        run_engine(call, self._sink)
+        self._call_soon(self._ended.set)
+
+    async def _run_task(self, call: LocalCall) -> None:
+        try:
+            await cast(Awaitable[None], call.run(self._sink))
+        except BaseException as failure:  # the reader raises it
+            self._sink.end(failure)
+            if isinstance(failure, asyncio.CancelledError):
+                raise
+        else:
+            self._sink.end()
+        finally:
+            self._ended.set()
+
+    async def receive(self, timeout_s: float | None) -> Event:
+        """Return what the engine has put out; see ``Conversation``."""
+        while (event := self._sink.take()) is None:
+            if timeout_s is None:
+                await self._ready.wait()
+            else:
+                async with asyncio.timeout(timeout_s):
+                    await self._ready.wait()
+            self._ready.clear()
+        return event
+
+    async def send(self, data: str | bytes) -> None:
+        """Refuse: an engine takes no messages."""
+        raise refuse_message(data)
+
+    async def close(self) -> None:
+        """Tell the engine to stop and wait until it has, one buffer long."""
+        self._sink.stop()
+        if self._task is not None:
+            self._task.cancel()
+        try:
+            async with asyncio.timeout(JOIN_LIMIT_S):
+                await self._ended.wait()
+        except TimeoutError:
+            logger.warning("An engine did not stop within %s s; it is left alone.", JOIN_LIMIT_S)

@@ -1,0 +1,98 @@
+"""
+What a transport is, for both faces at once.
+
+The pipeline is written once, as coroutines over these protocols. In the async
+face a transport's coroutines really wait on the event loop. In the sync face
+they block the calling thread inside and never suspend, so that
+:func:`run_blocking` can step them with a single ``send``: no event loop, no
+portal thread, no hop per chunk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any, Protocol, TypeVar
+
+from vivavoce.wire.exchange import Call, Event
+
+__all__ = ["Conversation", "Runtime", "run_blocking"]
+
+T = TypeVar("T")
+
+
+class Conversation(Protocol):
+    """One open call: a request under way, a WebSocket, an engine at work."""
+
+    async def receive(self, timeout_s: float | None) -> Event:
+        """
+        Return the next event.
+
+        Args:
+            timeout_s: Seconds to wait; None waits for ever.
+
+        Raises:
+            TimeoutError: If nothing came in time. The conversation stays usable.
+            TransportError: If the way there failed.
+        """
+        ...
+
+    async def send(self, data: str | bytes) -> None:
+        """
+        Send one WebSocket message.
+
+        Raises:
+            TransportError: If the way there failed.
+        """
+        ...
+
+    async def close(self) -> None:
+        """End at once and free what is held; nothing polite. Harmless when repeated."""
+        ...
+
+
+class Runtime(Protocol):
+    """What the pipeline needs of the world: calls, a clock, a way to wait."""
+
+    async def open(self, call: Call, timeout_s: float | None) -> Conversation:
+        """
+        Start *call*.
+
+        Args:
+            call: HTTP, WebSocket or local.
+            timeout_s: Seconds for the connection; None waits for ever.
+
+        Raises:
+            TimeoutError: If there was no connection in time.
+            TransportError: If the way there failed.
+        """
+        ...
+
+    def now(self) -> float:
+        """Return seconds on a clock that never runs backwards."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+    async def close(self) -> None:
+        """Close connections kept for reuse. Harmless when repeated."""
+        ...
+
+
+def run_blocking(coroutine: Coroutine[Any, Any, T]) -> T:
+    """
+    Run *coroutine* to its end on this thread, without an event loop.
+
+    Raises:
+        RuntimeError: If it suspends, that is, awaits something of an event loop.
+            In the sync face nothing may.
+    """
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    coroutine.close()
+    msg = "A coroutine of the sync face tried to wait on an event loop."
+    raise RuntimeError(msg)

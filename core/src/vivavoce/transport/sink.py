@@ -1,0 +1,141 @@
+"""
+The buffer between an engine that pushes and a reader that pulls.
+
+One lock, and the reader takes everything that is there at once: an engine a
+thousand times faster than speech must not cost a wake-up for each of its buffers.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from vivavoce.errors import EngineFailed, StreamStateError, VivavoceError
+from vivavoce.model.timing import Mark
+from vivavoce.wire.exchange import Event
+from vivavoce.wire.local import LocalCall, LocalEnd, LocalOutput
+
+__all__ = ["JOIN_LIMIT_S", "Sink", "refuse_message"]
+
+# An engine promises to look at its sink at least once a buffer. One that does
+# not is left to end by itself, and said so, rather than waited for without end.
+JOIN_LIMIT_S = 5.0
+
+
+class Sink:
+    """
+    Implements ``LocalSink`` on one side and gives events on the other.
+
+    Args:
+        call: Its bounds are obeyed.
+        wake: Called, from the engine's side, when the reader should look again.
+        may_wait: Whether ``audio`` may block its caller. A coroutine must not be
+            blocked; it calls ``drain`` instead.
+    """
+
+    def __init__(self, call: LocalCall, wake: Callable[[], None], *, may_wait: bool = True) -> None:
+        self._limit = call.max_buffered_bytes
+        self._coalesce = call.coalesce_bytes
+        self._wake = wake
+        self._may_wait = may_wait
+        self._changed = threading.Condition()
+        self._audio: list[bytes] = []
+        self._held = 0
+        self._marks: list[Mark] = []
+        self._is_first = True
+        self._reader_waits = False
+        self._ended = False
+        self._failure: BaseException | None = None
+        self.stopped = False
+
+    # The engine's side
+
+    def audio(self, data: bytes) -> bool:
+        """Hand over audio; see ``LocalSink``."""
+        with self._changed:
+            if self._may_wait:
+                self._wait_for_room()
+            if self.stopped:
+                return False
+            self._audio.append(data)
+            self._held += len(data)
+            if self._is_first or self._held >= self._coalesce:
+                self._is_first = False
+                self._wake_reader()
+            return True
+
+    def mark(self, mark: Mark) -> None:
+        """Hand over a mark; no wake-up, it travels with the audio around it."""
+        with self._changed:
+            self._marks.append(mark)
+
+    async def drain(self) -> None:
+        """Wait until there is room; for engines written as coroutines."""
+        import asyncio  # the sync face with a plain engine never needs it
+
+        await asyncio.to_thread(self._drain)
+
+    def _drain(self) -> None:
+        with self._changed:
+            self._wait_for_room()
+
+    def _wait_for_room(self) -> None:
+        while self._limit is not None and self._held >= self._limit and not self.stopped:
+            self._wake_reader()
+            self._changed.wait()
+
+    def end(self, failure: BaseException | None = None) -> None:
+        """Note that the engine has returned, or what it raised."""
+        with self._changed:
+            self._ended = True
+            self._failure = failure
+            self._wake_reader()
+
+    def _wake_reader(self) -> None:
+        if self._reader_waits:
+            self._reader_waits = False
+            self._wake()
+
+    # The reader's side
+
+    def take(self) -> Event | None:
+        """
+        Return what is there, or None after noting that the reader will wait.
+
+        Raises:
+            EngineFailed: If the engine raised; errors of the tree come as they are.
+        """
+        with self._changed:
+            if self._audio or (self._ended and self._marks):
+                return self._take_output()
+            if self._ended:
+                return self._take_end()
+            self._reader_waits = True
+            return None
+
+    def _take_output(self) -> LocalOutput:
+        audio = self._audio[0] if len(self._audio) == 1 else b"".join(self._audio)
+        output = LocalOutput(audio, self._marks)
+        self._audio, self._marks, self._held = [], [], 0
+        self._changed.notify_all()
+        return output
+
+    def _take_end(self) -> LocalEnd:
+        if self._failure is None:
+            return LocalEnd()
+        if isinstance(self._failure, VivavoceError):
+            raise self._failure
+        msg = f"The engine raised {type(self._failure).__name__}: {self._failure}."
+        raise EngineFailed(msg) from self._failure
+
+    def stop(self) -> None:
+        """Drop what is held and let the engine see that the reader has left."""
+        with self._changed:
+            self.stopped = True
+            self._audio, self._marks, self._held = [], [], 0
+            self._changed.notify_all()
+
+
+def refuse_message(data: str | bytes) -> StreamStateError:
+    """Return the error for sending a message to something that takes none."""
+    return StreamStateError(f"This call takes no messages; {len(data)} bytes were to be sent.")

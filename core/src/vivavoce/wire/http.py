@@ -1,0 +1,71 @@
+"""The words of an HTTP exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import field, frozen
+
+from vivavoce.model.secret import Secret
+
+__all__ = ["BodyData", "BodyEnd", "HttpCall", "ResponseStarted", "retry_after_s", "shorten"]
+
+
+@frozen(kw_only=True)
+class HttpCall:
+    """
+    A request to send.
+
+    Attributes:
+        method: ``GET``, ``POST`` or ``DELETE``.
+        url: Absolute ``https`` (or, for loopback, ``http``) address.
+        headers: Name to value; a :class:`~vivavoce.authoring.Secret` is revealed
+            only when sent.
+        body: Bytes to send.
+        max_body_bytes: Bound on the reply; more is an error, so that a server
+            cannot fill the memory.
+    """
+
+    method: str = "POST"
+    url: str
+    headers: Mapping[str, str | Secret] = field(factory=dict)
+    body: bytes = b""
+    max_body_bytes: int = 1 << 30
+
+
+@frozen(kw_only=True)
+class ResponseStarted:
+    """
+    Status and headers have come.
+
+    Attributes:
+        status: HTTP status.
+        headers: Names in lower case; of repeated ones, the values joined by ``, ``.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+
+
+@frozen
+class BodyData:
+    """Some bytes of the body, content encoding removed, cut anywhere."""
+
+    data: bytes
+
+
+@frozen
+class BodyEnd:
+    """The body is complete; a body cut short is a transport error instead."""
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds of a ``Retry-After`` header, or None for a date or nonsense."""
+    value = headers.get("retry-after", "").strip()
+    return float(value) if value.isascii() and value.isdigit() else None
+
+
+def shorten(body: bytes, limit: int = 300) -> str:
+    """Return *body* as one readable line of at most *limit* characters."""
+    text = " ".join(body[: limit * 4].decode("utf-8", "replace").split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"
