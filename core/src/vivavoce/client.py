@@ -501,4 +501,3 @@ def _async_runtime() -> Runtime:
     from vivavoce.transport.aio import AsyncRuntime
 
     return AsyncRuntime()
-

@@ -155,9 +155,7 @@ class UnknownName(UsageError, LookupError):
 
     kind = "name"
 
-    def __init__(
-        self, message: str, *, name: str, nearest: Iterable[str] = ()
-    ) -> None:
+    def __init__(self, message: str, *, name: str, nearest: Iterable[str] = ()) -> None:
         super().__init__(message)
         self.name = name
         self.nearest = tuple(nearest)
@@ -238,9 +236,7 @@ class ProviderError(VivavoceError):
         status: HTTP status, or None when there was none.
     """
 
-    def __init__(
-        self, message: str, *, code: str | None = None, status: int | None = None
-    ) -> None:
+    def __init__(self, message: str, *, code: str | None = None, status: int | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.status = status

@@ -77,9 +77,7 @@ class PipelineSpec:
         """Be told that one ended, complete or cancelled. Errors are logged."""
 
     @hookspec
-    def vivavoce_synthesis_failed(
-        self, plan: Plan, report: Report, error: BaseException
-    ) -> None:
+    def vivavoce_synthesis_failed(self, plan: Plan, report: Report, error: BaseException) -> None:
         """Be told that one failed. Errors are logged."""
 
     @hookspec(firstresult=True)

@@ -108,7 +108,7 @@ class Synthesizer(ABC):
         msg = f"{request.model.name!r} takes no text while speaking."
         raise CapabilityError(msg, capability="stream_in")
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most hold nothing
         """Release what the provider holds; called once, when the client closes."""
 
 
@@ -147,7 +147,7 @@ class SynthesizerInfo:
     licence: str = ""
 
 
-class VoiceCustomizer(ABC):
+class VoiceCustomizer:
     """
     Makes and keeps voices of one's own. A provider that can do so subclasses this.
 

@@ -7,8 +7,8 @@ reason; only asking for *that* provider raises.
 
 from __future__ import annotations
 
+import functools
 import logging
-import threading
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -216,8 +216,7 @@ class Registry:
 
     def _register(self, source: PluginSource) -> None:
         plugin = source.load()
-        key = f"{source.name} {_distribution(source)}"
-        self._manager.register(plugin, key)
+        self._manager.register(plugin, self._free_key(source))
         try:
             self._check_hook_names(plugin)
             infos = [_checked(info) for info in self._call(plugin, "vivavoce_synthesizers")]
@@ -233,6 +232,11 @@ class Registry:
             self._origins[info.name] = _distribution(source)
         for customizer in customizers:
             self._customizers[customizer.name] = customizer
+
+    def _free_key(self, source: PluginSource) -> str:
+        """Return the name pluggy knows the plugin by, as logs show it."""
+        key = f"{source.name} {_distribution(source)}".strip()
+        return f"{key} ({id(source)})" if self._manager.has_plugin(key) else key
 
     def _check_hook_names(self, plugin: object) -> None:
         known = [name for name in vars(self._manager.hook) if self._is_specified(name)]
@@ -277,7 +281,7 @@ class _Given:
         return self.plugin
 
 
-def _checked(info: SynthesizerInfo) -> SynthesizerInfo:
+def _checked(info: object) -> SynthesizerInfo:
     """Return *info* with what the code itself shows filled in, or refuse it."""
     if not isinstance(info, SynthesizerInfo):
         msg = f"vivavoce_synthesizers returned {type(info).__name__}, not SynthesizerInfo."
@@ -338,7 +342,9 @@ def nearest(name: str, known: Iterable[str]) -> tuple[str, ...]:
     """Return up to three of *known* that look like *name*, best first."""
     import difflib  # only on the way to an error
 
-    by_folded = {candidate.casefold(): candidate for candidate in known}
+    by_folded: dict[str, str] = {}
+    for candidate in known:
+        by_folded.setdefault(candidate.casefold(), candidate)
     found = difflib.get_close_matches(name.casefold(), by_folded, n=3, cutoff=0.6)
     return tuple(by_folded[folded] for folded in found)
 
@@ -353,17 +359,9 @@ def _listed(names: list[str], limit: int = 12) -> str:
     return ", ".join(names[:limit]) + more
 
 
-_lock = threading.Lock()
-_installed: Registry | None = None
-
-
+@functools.cache
 def installed() -> Registry:
     """Return the registry of all installed plugins, found once per process."""
-    global _installed
-    with _lock:
-        if _installed is None:
-            from importlib.metadata import entry_points  # 40 ms, once, and only here
+    from importlib.metadata import entry_points  # 40 ms, once, and only here
 
-            _installed = Registry(entry_points(group=hookspecs.GROUP))
-        return _installed
-
+    return Registry(entry_points(group=hookspecs.GROUP))

@@ -38,11 +38,10 @@ from vivavoce.provider import ProviderConfig, SynthesizerInfo
 __all__ = ["Settings", "Timeouts", "load_settings"]
 
 
-def _check_seconds(
-    _instance: object, attribute: Attribute[float | None], value: float | None
-) -> None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if value is None or (is_number and math.isfinite(value) and value > 0):
+def _check_seconds(_instance: object, attribute: Attribute[Any], value: object) -> None:
+    if value is None:
+        return
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf:
         return
     msg = f"{attribute.name} is a number of seconds above 0, or None for no limit; not {value!r}."
     raise InvalidValue(msg)

@@ -18,6 +18,7 @@ from __future__ import annotations
 import struct
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import attrs
 
@@ -150,7 +151,7 @@ class FakeProvider:
         """Return a registry of this provider and other *plugins*, and nothing else."""
         return Registry.of(self, *plugins)
 
-    def with_card(self, **changes: object) -> FakeProvider:
+    def with_card(self, **changes: Any) -> FakeProvider:
         """Change fields of its model card; returns itself."""
         card = attrs.evolve(self.info.models[0], **changes)
         self.info = attrs.evolve(self.info, models=(card,))
@@ -166,7 +167,7 @@ class FakeProvider:
 
             def exchange(self, request: SynthesisRequest) -> Exchange:
                 provider.requests.append(request)
-                return _FakeExchange(request.format, provider._script(request))  # noqa: SLF001
+                return _FakeExchange(request.format, provider._script(request))
 
         return FakeSynthesizer
 

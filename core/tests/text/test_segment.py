@@ -13,7 +13,21 @@ from vivavoce.text.speakable import has_speakable
 
 # Text as it comes, mixed with what is known to be awkward.
 AWKWARD = st.sampled_from(
-    ["Dr. ", "A.\u00a0B. ", "J.\u2028R. ", ". ", "! ", "。", "，", ", ", "\r\n", "\n\n", "   ", "(\"", "…"]
+    [
+        "Dr. ",
+        "A.\u00a0B. ",
+        "J.\u2028R. ",
+        ". ",
+        "! ",
+        "。",
+        "，",
+        ", ",
+        "\r\n",
+        "\n\n",
+        "   ",
+        '("',
+        "…",
+    ]
     + ["e\u0301\u0323", "👩\u200d🚀", "👍🏽", "🇩🇪", "각", "क्ष", "\ud800", "\x00", "word ", "한글"]
 )
 TEXTS = st.lists(st.one_of(st.text(max_size=20), AWKWARD), max_size=60).map("".join)
@@ -40,7 +54,9 @@ def test_segments_joined_are_the_text(text, max_chars, target, first):
     assert "".join(texts(found)) == text
     assert all(0 < len(segment.text) <= max_chars for segment in found)
     assert [text[s.start : s.start + len(s.text)] for s in found] == texts(found)
-    assert [segment.is_last for segment in found] == [False] * (len(found) - 1) + [True] * bool(found)
+    assert [segment.is_last for segment in found] == [False] * (len(found) - 1) + [True] * bool(
+        found
+    )
 
 
 @given(TEXTS, st.integers(30, 90))
@@ -135,13 +151,24 @@ def test_a_long_sentence_is_cut_after_a_clause_then_a_space():
         "one two three, ",
         "four five six",
     ]
-    assert texts(segment_text("one two three four five", max_chars=10)) == ["one two ", "three four", " five"]
-    assert texts(segment_text("我们今天一起去，公园玩吧", max_chars=10)) == ["我们今天一起去，", "公园玩吧"]
+    assert texts(segment_text("one two three four five", max_chars=10)) == [
+        "one two ",
+        "three four",
+        " five",
+    ]
+    assert texts(segment_text("我们今天一起去，公园玩吧", max_chars=10)) == [
+        "我们今天一起去，",
+        "公园玩吧",
+    ]
 
 
 def test_a_number_is_not_cut_at_its_comma():
     """A comma between digits is no clause end."""
-    assert texts(segment_text("it costs 30,000,000 pounds", max_chars=14)) == ["it costs ", "30,000,000 ", "pounds"]
+    assert texts(segment_text("it costs 30,000,000 pounds", max_chars=14)) == [
+        "it costs ",
+        "30,000,000 ",
+        "pounds",
+    ]
 
 
 def test_a_sentence_that_fits_but_for_its_space_stays_whole():
@@ -199,7 +226,9 @@ def test_it_is_lazy():
     assert sum(measured) < 100_000
 
 
-@pytest.mark.parametrize("unit", ["A sentence, rather. ", "word ", "a", "你好。", "\n", ".", '("', "\u0301", "🇩🇪"])
+@pytest.mark.parametrize(
+    "unit", ["A sentence, rather. ", "word ", "a", "你好。", "\n", ".", '("', "\u0301", "🇩🇪"]
+)
 def test_memory_does_not_grow_with_the_text(unit):
     """Cutting a long text needs less than 1 MB beside it, whatever it holds."""
     text = unit * (300_000 // len(unit))
@@ -244,7 +273,12 @@ def test_a_failing_sentence_finder_loses_nothing(monkeypatch, outcome):
     """When the sentence finder panics or drops text, plain rules take over."""
     monkeypatch.setitem(sys.modules, "sentencex", BrokenFinder(outcome))
     text = "One. Two! 三。四"
-    assert texts(segment_text(text, max_chars=None, target_chars=1)) == ["One. ", "Two! ", "三。", "四"]
+    assert texts(segment_text(text, max_chars=None, target_chars=1)) == [
+        "One. ",
+        "Two! ",
+        "三。",
+        "四",
+    ]
 
 
 def test_ctrl_c_inside_the_sentence_finder_gets_out(monkeypatch):

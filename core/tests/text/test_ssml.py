@@ -44,13 +44,20 @@ def test_bookmarks_know_their_place():
     assert document.bookmarks == (("one", 3), ("two", 6))
 
 
-@given(st.lists(st.tuples(PLAIN, st.sampled_from(["<b>x</b>", "<mark name='n'/>", "\r\n", "<!-- é -->", "&#65;"]))))
+@given(
+    st.lists(
+        st.tuples(
+            PLAIN, st.sampled_from(["<b>x</b>", "<mark name='n'/>", "\r\n", "<!-- é -->", "&#65;"])
+        )
+    )
+)
 def test_each_spoken_character_knows_its_place_in_the_markup(parts):
     """The markup index of a spoken character is where it, its entity or element stands."""
     ssml = "<speak>" + "".join(escape_text(text) + tag for text, tag in parts) + "</speak>"
     document = read_ssml(ssml)
     assert document.text == "".join(
-        unescape(escape_text(text), {"&quot;": '"'}) + {"<b>x</b>": "x", "\r\n": "\n", "&#65;": "A"}.get(tag, "")
+        unescape(escape_text(text), {"&quot;": '"'})
+        + {"<b>x</b>": "x", "\r\n": "\n", "&#65;": "A"}.get(tag, "")
         for text, tag in parts
     )
     for index, character in enumerate(document.text):
@@ -124,4 +131,6 @@ def test_time_is_linear():
 def test_escaped_text_is_kept():
     """Escaped text reads back as it was, control characters as spaces."""
     text = "a<b>&\"c\" \x01 'd'"
-    assert read_ssml(f'<speak xml:lang="{escape_text("<")}">{escape_text(text)}</speak>').text == text.replace("\x01", " ")
+    assert read_ssml(
+        f'<speak xml:lang="{escape_text("<")}">{escape_text(text)}</speak>'
+    ).text == text.replace("\x01", " ")

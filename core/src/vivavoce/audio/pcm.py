@@ -178,7 +178,9 @@ def gain_function(db: float) -> Callable[[bytes], bytes]:
 
     def gain(pcm: bytes) -> bytes:
         samples = numpy.frombuffer(pcm, dtype="<i2") * factor
-        louder: bytes = numpy.clip(numpy.rint(samples), -FULL_SCALE, FULL_SCALE - 1).astype("<i2").tobytes()
+        louder: bytes = (
+            numpy.clip(numpy.rint(samples), -FULL_SCALE, FULL_SCALE - 1).astype("<i2").tobytes()
+        )
         return louder
 
     return gain

@@ -141,12 +141,12 @@ class Audio:
             InvalidValue: If this audio is compressed.
         """
         try:
-            import numpy
+            import numpy as np
         except ImportError as error:
             msg = "to_numpy() needs numpy. Run: pip install 'vivavoce[audio]'"
             raise MissingDependency(msg, extra="audio") from error
         samples_format, samples = self._samples()
-        array = numpy.frombuffer(samples, dtype="<i2").astype(numpy.int16, copy=False)
+        array = np.frombuffer(samples, dtype="<i2").astype(np.int16, copy=False)
         return array.reshape(-1, 2) if samples_format.channels == 2 else array
 
     def _samples(self) -> tuple[AudioFormat, bytes]:

@@ -55,7 +55,7 @@ class Option:
 
     name: str
     meaning: str
-    type: type[bool] | type[int] | type[float] | type[str]
+    type: type[bool | int | float | str]
     values: tuple[object, ...] = ()
     minimum: float | None = None
     maximum: float | None = None

@@ -67,13 +67,13 @@ class Utterance:
     options: Mapping[str, Any] = field(factory=dict, converter=_frozen_mapping)
 
     @text.validator
-    def _check_text(self, _attribute: object, value: str) -> None:
+    def _check_text(self, _attribute: object, value: object) -> None:
         if not isinstance(value, str):
             msg = f"A text to speak is a str, not {type(value).__name__}."
             raise InvalidValue(msg)
 
     @language.validator
-    def _check_language(self, _attribute: object, value: str | None) -> None:
+    def _check_language(self, _attribute: object, value: object) -> None:
         if value is not None and not (isinstance(value, str) and _TAG.fullmatch(value)):
             msg = f"{value!r} is no BCP-47 language tag. Write it like 'en', 'pt-BR' or 'zh-Hant'."
             raise UnknownLanguage(msg, name=str(value))
@@ -84,7 +84,7 @@ class Utterance:
             msg = "instructions are empty. Leave them out, or say how it should sound."
             raise InvalidValue(msg)
 
-    @format.validator
+    @format.validator  # noqa: A003 - here the field above is meant
     def _check_format(self, _attribute: object, value: str) -> None:
         # Made only to be refused here rather than in the middle of a plan.
         AudioFormat.named(value, sample_rate_hz=48_000)

@@ -135,9 +135,7 @@ class Plan:
         """The target's samples, before any container or compression."""
         if self.source == self.target:
             return self.source
-        return AudioFormat(
-            sample_rate_hz=self.target.sample_rate_hz, channels=self.target.channels
-        )
+        return AudioFormat(sample_rate_hz=self.target.sample_rate_hz, channels=self.target.channels)
 
     def cost_of(self, units: Mapping[str, float]) -> Decimal | None:
         """Return what *units* cost by the price the estimate took, or None if not known."""
@@ -359,10 +357,9 @@ class _Planner:
         if language is None or _speaks(own, language):
             self._native("voice", f"{own.id} (the model's default)")
             return own
-        for voice in usable:
-            if _speaks(voice, language):
-                self._native("voice", f"{voice.id} (the first that speaks {language})")
-                return voice
+        if found := _best_voice(usable, language):
+            self._native("voice", f"{found.id} (speaks {language})")
+            return found
         msg = f"No voice of {self.info.name}/{self.model.name} speaks {language!r}."
         raise UnknownVoice(msg, name=language)
 
@@ -400,8 +397,7 @@ class _Planner:
             elif claim:
                 limits = f"{claim.minimum:g} to {claim.maximum:g} {claim.unit}".rstrip()
                 msg = (
-                    f"{self.info.name}/{self.model.name} takes {wish} from {limits}, "
-                    f"not {value:g}."
+                    f"{self.info.name}/{self.model.name} takes {wish} from {limits}, not {value:g}."
                 )
                 self._refused(wish, InvalidValue(msg))
             else:
@@ -428,7 +424,7 @@ class _Planner:
             self._native("format", str(target))
             return target, target
         source = AudioFormat(sample_rate_hz=_best_rate(rate, rates))
-        self._conversion(source, target, gain_db)
+        self._conversion(source, target)
         return source, target
 
     def _delivers(self, target: AudioFormat) -> bool:
@@ -436,7 +432,7 @@ class _Planner:
         encodings = self.claims.encodings.values or (Encoding.PCM_S16LE.value,)
         return target.container.value in containers and target.encoding.value in encodings
 
-    def _conversion(self, source: AudioFormat, target: AudioFormat, gain_db: float) -> None:
+    def _conversion(self, source: AudioFormat, target: AudioFormat) -> None:
         if needs_audio_extra(source, target) and (
             missing := _missing("soxr") or _missing("soundfile")
         ):
@@ -488,7 +484,9 @@ def _named_voice(
     by_id = {voice.id: voice for voice in usable}
     if wanted in by_id:
         return by_id[wanted]
-    folded = [v for v in by_id.values() if wanted.casefold() in (v.id.casefold(), v.name.casefold())]
+    folded = [
+        v for v in by_id.values() if wanted.casefold() in (v.id.casefold(), v.name.casefold())
+    ]
     if len(folded) == 1:
         return folded[0]
     elsewhere = [m for v in info.voices() if v.id == wanted for m in v.models]
@@ -508,6 +506,34 @@ def _named_voice(
 
 def _speaks(voice: Voice, language: str) -> bool:
     return match_language(language, (*voice.languages, *voice.dialects)) is not None
+
+
+def _best_voice(voices: Iterable[Voice], language: str) -> Voice | None:
+    """
+    Return the voice nearest to *language*; of equals the first.
+
+    A voice's own language counts before one it also speaks: asked for Chinese, the
+    Mandarin voice goes before a Cantonese one that lists Chinese as well.
+    """
+    ranked = [
+        (rank, place, voice)
+        for place, voice in enumerate(voices)
+        if (rank := _language_rank(voice, language)) is not None
+    ]
+    return min(ranked)[2] if ranked else None
+
+
+def _language_rank(voice: Voice, language: str) -> int | None:
+    tags = (*voice.languages, *voice.dialects)
+    if tags[:1] == (language,):
+        return 0
+    own = match_language(language, tags[:1])
+    any_ = match_language(language, tags)
+    if own is not None and own[1]:
+        return 1
+    if any_ is not None and any_[1]:
+        return 2
+    return 3 if own is not None else 4 if any_ is not None else None
 
 
 def _inside(claim: Claim, value: float) -> bool:
@@ -559,9 +585,7 @@ def _units(info: SynthesizerInfo, model: ModelCard, text: str) -> Mapping[str, f
     return {"characters": float(len(text))}
 
 
-def _price(
-    prices: Iterable[Price], region: str | None, units: Mapping[str, float]
-) -> Price | None:
+def _price(prices: Iterable[Price], region: str | None, units: Mapping[str, float]) -> Price | None:
     fitting = [p for p in prices if p.unit in units and p.region in ("", region or p.region)]
     return fitting[0] if fitting else None
 

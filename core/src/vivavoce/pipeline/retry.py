@@ -43,5 +43,5 @@ class Retry:
         if isinstance(error, RateLimited) and error.retry_after_s is not None:
             fits = error.retry_after_s <= self.longest_wait_s
             return error.retry_after_s if fits else None
-        wait = min(self.first_wait_s * 2 ** (attempt - 1), self.longest_wait_s)
-        return wait * random.uniform(0.75, 1.25)  # noqa: S311 - spreads load, guards nothing
+        wait_s: float = min(self.first_wait_s * 2.0 ** (attempt - 1), self.longest_wait_s)
+        return wait_s * random.uniform(0.75, 1.25)  # noqa: S311 - spreads load, guards nothing

@@ -60,7 +60,9 @@ class _Request:
         self.segment = segment
         self.exchange = exchange
         self.conversation: Conversation | None = None
-        self.aligner = Aligner(exchange.format.frame_bytes) if _has_frames(exchange.format) else None
+        self.aligner = (
+            Aligner(exchange.format.frame_bytes) if _has_frames(exchange.format) else None
+        )
         self.audio_bytes = 0
         self.is_heard = False
         self.is_finished = False
@@ -210,7 +212,7 @@ class SpeechRun:
             self._set_deadline()
             while not self._ready and self._end is None:
                 await self._step_or_retry()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - _fail raises it, in its turn
             await self._fail(error)
 
     async def _step_or_retry(self) -> None:
@@ -335,6 +337,7 @@ class SpeechRun:
         due = [mark for mark in request.marks if mark.end_s <= until_s]
         if not due:
             return ()
+        due.sort(key=_end_of)  # stable: of equals the first to come stays first
         request.marks = [mark for mark in request.marks if mark.end_s > until_s]
         return tuple(
             mark.shifted(seconds=self._before_request_s, characters=request.segment.start)
@@ -496,6 +499,10 @@ def _has_frames(audio_format: AudioFormat) -> bool:
 def _duration_s(audio_format: AudioFormat, byte_count: int) -> float:
     """Return the seconds; 0.0 for compressed audio, which is passed on unread."""
     return audio_format.duration_s(byte_count) if _has_frames(audio_format) else 0.0
+
+
+def _end_of(mark: Mark) -> float:
+    return mark.end_s
 
 
 def _held_to(mark: Mark, end_s: float) -> Mark:

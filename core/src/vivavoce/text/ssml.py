@@ -205,7 +205,9 @@ class _Reader:
 
     def _check_root(self, local: str) -> None:
         if local != "speak":
-            msg = f"SSML begins with <speak>, not <{local[:40]}>: wrap the text in <speak>...</speak>"
+            msg = (
+                f"SSML begins with <speak>, not <{local[:40]}>: wrap the text in <speak>...</speak>"
+            )
             raise self._fault_here(msg)
 
     def _refuse_doctype(self, *_declaration: object) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 from vivavoce.transport.base import Conversation
@@ -72,44 +74,28 @@ class AsyncLocal:
     """A conversation with an engine: a plain one in a thread, a coroutine as a task."""
 
     def __init__(self, call: LocalCall) -> None:
-        self._loop = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
         self._ready = asyncio.Event()
         self._ended = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         is_coroutine = inspect.iscoroutinefunction(call.run)
-        self._sink = Sink(call, self._wake, may_wait=not is_coroutine)
+        # The engine's side holds the loop and the events but never this object, so
+        # that one nobody closed can be collected, and its engine told to stop.
+        wake = functools.partial(loop.call_soon_threadsafe, self._ready.set)
+        self._sink = Sink(call, wake, may_wait=not is_coroutine)
+        end = functools.partial(_set, self._ended)
         if is_coroutine:
-            self._task = self._loop.create_task(self._run_task(call))
+            self._task = loop.create_task(_run_task(call, self._sink))
+            # Not at the end of the task's own code: cancelled early, it never runs.
+            self._task.add_done_callback(end)
         else:
+            note_end = functools.partial(loop.call_soon_threadsafe, end)
             threading.Thread(
-                target=self._run_thread, args=(call,), name="vivavoce-engine", daemon=True
+                target=_run_thread,
+                args=(call, self._sink, note_end),
+                name="vivavoce-engine",
+                daemon=True,
             ).start()
-
-    def _wake(self) -> None:
-        self._call_soon(self._ready.set)
-
-    def _call_soon(self, callback: Callable[[], object]) -> None:
-        try:
-            self._loop.call_soon_threadsafe(callback)
-        except RuntimeError:
-            # The loop was closed under an open stream: nobody reads any more.
-            self._sink.stop()
-
-    def _run_thread(self, call: LocalCall) -> None:
-        run_engine(call, self._sink)
-        self._call_soon(self._ended.set)
-
-    async def _run_task(self, call: LocalCall) -> None:
-        try:
-            await cast(Awaitable[None], call.run(self._sink))
-        except BaseException as failure:  # the reader raises it
-            self._sink.end(failure)
-            if isinstance(failure, asyncio.CancelledError):
-                raise
-        else:
-            self._sink.end()
-        finally:
-            self._ended.set()
 
     async def receive(self, timeout_s: float | None) -> Event:
         """Return what the engine has put out; see ``Conversation``."""
@@ -136,3 +122,30 @@ class AsyncLocal:
                 await self._ended.wait()
         except TimeoutError:
             logger.warning("An engine did not stop within %s s; it is left alone.", JOIN_LIMIT_S)
+
+    def __del__(self) -> None:
+        # Somebody forgot to close: the engine must not wait for this reader for ever.
+        sink = getattr(self, "_sink", None)
+        if sink is not None:
+            sink.stop()
+
+
+def _set(event: asyncio.Event, _task: object = None) -> None:
+    event.set()
+
+
+def _run_thread(call: LocalCall, sink: Sink, note_end: Callable[[], object]) -> None:
+    run_engine(call, sink)
+    with suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits for this
+        note_end()
+
+
+async def _run_task(call: LocalCall, sink: Sink) -> None:
+    try:
+        await cast(Awaitable[None], call.run(sink))
+    except BaseException as failure:
+        sink.end(failure)
+        if isinstance(failure, asyncio.CancelledError):
+            raise
+    else:
+        sink.end()

@@ -31,8 +31,11 @@ class Conversation(Protocol):
             timeout_s: Seconds to wait; None waits for ever.
 
         Raises:
-            TimeoutError: If nothing came in time. The conversation stays usable.
+            TimeoutError: If nothing came in time. All that can be relied on after it
+                is :meth:`close`: a WebSocket and an engine could be asked again, but an
+                HTTP reply is lost with the read that was given up.
             TransportError: If the way there failed.
+            StreamStateError: If the conversation is over or was closed.
         """
         ...
 
@@ -57,13 +60,19 @@ class Runtime(Protocol):
         """
         Start *call*.
 
+        An HTTP call is only checked here and connects on its first ``receive``; its
+        connection then fails there, with a ``TransportError``, of which ``TimedOut``
+        with the phase ``connect`` says that *timeout_s* has passed.
+
         Args:
             call: HTTP, WebSocket or local.
             timeout_s: Seconds for the connection; None waits for ever.
 
         Raises:
+            InvalidValue: If the address or a header cannot be sent; nothing was.
             TimeoutError: If there was no connection in time.
             TransportError: If the way there failed.
+            CredentialError: If a WebSocket's handshake was refused for the credential.
         """
         ...
 

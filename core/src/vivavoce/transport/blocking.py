@@ -57,7 +57,7 @@ class BlockingRuntime:
 
     async def sleep(self, seconds: float) -> None:
         """Block the thread."""
-        time.sleep(seconds)
+        time.sleep(seconds)  # noqa: ASYNC251 - blocking is what this face is for
 
     async def close(self) -> None:
         """Close the connections kept for reuse."""
@@ -105,6 +105,12 @@ class BlockingLocal:
         if self._thread.is_alive():
             logger.warning("An engine did not stop within %s s; it is left alone.", JOIN_LIMIT_S)
 
+    def __del__(self) -> None:
+        # Somebody forgot to close: the engine must not wait for this reader for ever.
+        sink = getattr(self, "_sink", None)
+        if sink is not None:
+            sink.stop()
+
 
 def run_engine(call: LocalCall, sink: Sink) -> None:
     """Run the callable to its end in this thread; what it raises goes to the reader."""
@@ -113,12 +119,18 @@ def run_engine(call: LocalCall, sink: Sink) -> None:
         if inspect.isawaitable(result):
             import asyncio  # only an engine written as a coroutine needs a loop
 
-            asyncio.run(_await(result))
-    except BaseException as failure:  # the reader raises it, in its own thread
+            asyncio.run(_run_until_stopped(result, sink))
+    except BaseException as failure:  # noqa: BLE001 - the reader raises it, in its own thread
         sink.end(failure)
     else:
         sink.end()
 
 
-async def _await(awaitable: Awaitable[None]) -> None:
-    await awaitable
+async def _run_until_stopped(awaitable: Awaitable[None], sink: Sink) -> None:
+    """Cancel an engine that waits, once its reader has left, as the async face does."""
+    import asyncio
+
+    task = asyncio.ensure_future(awaitable)
+    loop = asyncio.get_running_loop()
+    sink.when_stopped(lambda: loop.call_soon_threadsafe(task.cancel))
+    await task

@@ -7,8 +7,10 @@ thousand times faster than speech must not cost a wake-up for each of its buffer
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from vivavoce.errors import EngineFailed, StreamStateError, VivavoceError
 from vivavoce.model.timing import Mark
@@ -21,6 +23,8 @@ __all__ = ["JOIN_LIMIT_S", "Sink", "refuse_message"]
 # not is left to end by itself, and said so, rather than waited for without end.
 JOIN_LIMIT_S = 5.0
 
+_QUOTE_MAX_CHARACTERS = 300
+
 
 class Sink:
     """
@@ -28,17 +32,22 @@ class Sink:
 
     Args:
         call: Its bounds are obeyed.
-        wake: Called, from the engine's side, when the reader should look again.
+        wake: Called, from the engine's side, when the reader should look again. It
+            raises ``RuntimeError`` when there is no reader any more.
         may_wait: Whether ``audio`` may block its caller. A coroutine must not be
             blocked; it calls ``drain`` instead.
     """
 
-    def __init__(self, call: LocalCall, wake: Callable[[], None], *, may_wait: bool = True) -> None:
+    def __init__(
+        self, call: LocalCall, wake: Callable[[], object], *, may_wait: bool = True
+    ) -> None:
         self._limit = call.max_buffered_bytes
         self._coalesce = call.coalesce_bytes
         self._wake = wake
         self._may_wait = may_wait
         self._changed = threading.Condition()
+        self._on_room: list[Callable[[], object]] = []
+        self._on_stop: Callable[[], object] | None = None
         self._audio: list[bytes] = []
         self._held = 0
         self._marks: list[Mark] = []
@@ -57,32 +66,54 @@ class Sink:
                 self._wait_for_room()
             if self.stopped:
                 return False
-            self._audio.append(data)
-            self._held += len(data)
-            if self._is_first or self._held >= self._coalesce:
-                self._is_first = False
-                self._wake_reader()
+            if data:
+                self._hold(data)
             return True
+
+    def _hold(self, data: bytes) -> None:
+        self._audio.append(data)
+        self._held += len(data)
+        if self._is_first or self._held >= self._coalesce:
+            self._is_first = False
+            self._wake_reader()
 
     def mark(self, mark: Mark) -> None:
         """Hand over a mark; no wake-up, it travels with the audio around it."""
         with self._changed:
-            self._marks.append(mark)
+            if not self.stopped:
+                self._marks.append(mark)
 
     async def drain(self) -> None:
-        """Wait until there is room; for engines written as coroutines."""
+        """
+        Wait until there is room; for engines written as coroutines.
+
+        Waits on the engine's own loop. A thread for each waiting engine would use up
+        the loop's few, which look up host names for the whole program.
+        """
         import asyncio  # the sync face with a plain engine never needs it
 
-        await asyncio.to_thread(self._drain)
-
-    def _drain(self) -> None:
-        with self._changed:
-            self._wait_for_room()
+        # Others get their turn also where there is room: an engine that computes
+        # without ever waiting would fill the sink before its reader runs once.
+        await asyncio.sleep(0)
+        loop = asyncio.get_running_loop()
+        while True:
+            room = asyncio.Event()
+            with self._changed:
+                if not self._is_full():
+                    return
+                self._wake_reader()
+                self._on_room.append(functools.partial(loop.call_soon_threadsafe, room.set))
+            await room.wait()
 
     def _wait_for_room(self) -> None:
-        while self._limit is not None and self._held >= self._limit and not self.stopped:
+        while self._is_full():
             self._wake_reader()
             self._changed.wait()
+
+    def _is_full(self) -> bool:
+        # An empty sink takes a piece of any size, or a bound of 0 would never end.
+        is_over = self._limit is not None and self._held > 0 and self._limit <= self._held
+        return is_over and not self.stopped
 
     def end(self, failure: BaseException | None = None) -> None:
         """Note that the engine has returned, or what it raised."""
@@ -92,9 +123,14 @@ class Sink:
             self._wake_reader()
 
     def _wake_reader(self) -> None:
-        if self._reader_waits:
-            self._reader_waits = False
+        if not self._reader_waits:
+            return
+        self._reader_waits = False
+        try:
             self._wake()
+        except RuntimeError:
+            # The reader's event loop was closed under an open stream: nobody reads.
+            self.stop()
 
     # The reader's side
 
@@ -104,8 +140,13 @@ class Sink:
 
         Raises:
             EngineFailed: If the engine raised; errors of the tree come as they are.
+            StreamStateError: If the conversation was closed: what the engine did
+                after that must not look like its end.
         """
         with self._changed:
+            if self.stopped:
+                msg = "This synthesis was closed: no more of it comes."
+                raise StreamStateError(msg)
             if self._audio or (self._ended and self._marks):
                 return self._take_output()
             if self._ended:
@@ -116,24 +157,45 @@ class Sink:
     def _take_output(self) -> LocalOutput:
         audio = self._audio[0] if len(self._audio) == 1 else b"".join(self._audio)
         output = LocalOutput(audio, self._marks)
+        self._make_room()
+        return output
+
+    def _make_room(self) -> None:
         self._audio, self._marks, self._held = [], [], 0
         self._changed.notify_all()
-        return output
+        waiting, self._on_room = self._on_room, []
+        for call_back in waiting:
+            with suppress(RuntimeError):  # the loop of that engine has ended
+                call_back()
 
     def _take_end(self) -> LocalEnd:
         if self._failure is None:
             return LocalEnd()
         if isinstance(self._failure, VivavoceError):
             raise self._failure
-        msg = f"The engine raised {type(self._failure).__name__}: {self._failure}."
+        said = str(self._failure)[:_QUOTE_MAX_CHARACTERS]
+        msg = f"The engine raised {type(self._failure).__name__}: {said}."
         raise EngineFailed(msg) from self._failure
 
     def stop(self) -> None:
         """Drop what is held and let the engine see that the reader has left."""
         with self._changed:
             self.stopped = True
-            self._audio, self._marks, self._held = [], [], 0
-            self._changed.notify_all()
+            self._make_room()
+            call_back, self._on_stop = self._on_stop, None
+            if call_back is not None:
+                with suppress(RuntimeError):  # the loop of the engine has ended
+                    call_back()
+            # A reader that waits on another thread learns that this is closed.
+            self._wake_reader()
+
+    def when_stopped(self, call_back: Callable[[], object]) -> None:
+        """Have *call_back* called, on whichever thread, as soon as the reader has left."""
+        with self._changed:
+            if not self.stopped:
+                self._on_stop = call_back
+                return
+        call_back()
 
 
 def refuse_message(data: str | bytes) -> StreamStateError:

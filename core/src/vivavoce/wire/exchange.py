@@ -175,13 +175,11 @@ class Exchange(ABC):
     def _body(self, event: BodyData) -> Sequence[Output]:
         if self._refusal is None:
             return (AudioData(event.data),)
-        if len(self._refusal_body) < ERROR_BODY_MAX_BYTES:
-            self._refusal_body += event.data[:ERROR_BODY_MAX_BYTES]
+        room = ERROR_BODY_MAX_BYTES - len(self._refusal_body)
+        self._refusal_body += event.data[:room]
         return ()
 
-    def explain_error(
-        self, status: int, headers: Mapping[str, str], body: bytes
-    ) -> VivavoceError:
+    def explain_error(self, status: int, headers: Mapping[str, str], body: bytes) -> VivavoceError:
         """
         Return the error for an HTTP status of 300 or more.
 

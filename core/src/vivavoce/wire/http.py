@@ -10,6 +10,8 @@ from vivavoce.model.secret import Secret
 
 __all__ = ["BodyData", "BodyEnd", "HttpCall", "ResponseStarted", "retry_after_s", "shorten"]
 
+_RETRY_AFTER_MAX_DIGITS = 9
+
 
 @frozen(kw_only=True)
 class HttpCall:
@@ -62,7 +64,9 @@ class BodyEnd:
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
     """Return the seconds of a ``Retry-After`` header, or None for a date or nonsense."""
     value = headers.get("retry-after", "").strip()
-    return float(value) if value.isascii() and value.isdigit() else None
+    # More digits than this are nonsense, and enough of them would be infinite.
+    is_sane = value.isascii() and value.isdigit() and len(value) <= _RETRY_AFTER_MAX_DIGITS
+    return float(value) if is_sane else None
 
 
 def shorten(body: bytes, limit: int = 300) -> str:

@@ -6,9 +6,9 @@ phase of its wave generator and the place in its pitch flutter. The latter canno
 call, so the same text spoken twice by one loaded library differs (by up to about 20 ms in length).
 And two threads in one library mix their speech. A library just loaded always starts equal.
 Therefore every call of :meth:`Engine.speak` loads a private copy of the library, speaks with it
-and unloads it. That costs about 5 ms a call and about 3 MB while it lasts, and buys output that is equal
-byte for byte, threads that do not wait for each other, parameters that cannot leak into the next
-call, and a forked process that needs no care.
+and unloads it. That costs about 5 ms a call and 1 to 3 MB while it lasts, and buys output that is
+equal byte for byte, threads that do not wait for each other, parameters that cannot leak into the
+next call, and a forked process that needs no care.
 
 Where a copy cannot be loaded (a temporary directory that forbids it) one library is shared under a
 lock. Then output is correct but not repeatable to the byte, and calls wait for each other.
@@ -273,7 +273,7 @@ class _Instance:
         self.lib.espeak_Terminate()
         import _ctypes  # ctypes has no public way to unload
 
-        handle = self.lib._handle
+        handle = self.lib._handle  # noqa: SLF001
         if sys.platform == "win32":
             _ctypes.FreeLibrary(handle)
         else:
@@ -330,9 +330,10 @@ def _private_instance(library: Path, data: Path) -> Iterator[_Instance]:
             ) from error
         instance = _Instance(copy, data)
         cleanup.callback(instance.close)
-        # Where the system allows, the file goes at once: then even a killed process leaves nothing.
+        # Where the system allows, all goes at once: then even a killed process leaves nothing.
         with contextlib.suppress(OSError):
             copy.unlink()
+            copy.parent.rmdir()
         yield instance
 
 
@@ -540,7 +541,7 @@ class Engine:
         *,
         voice: str,
         on_audio: Callable[[bytes], bool],
-        on_event: Callable[[Event], None] = lambda event: None,
+        on_event: Callable[[Event], None] = lambda _event: None,
         stopped: Callable[[], bool] = lambda: False,
         rate_wpm: int = 175,
         pitch: int = 50,
@@ -594,7 +595,7 @@ class Engine:
             _RANGE: pitch_range,
         }
         flags = _CHARS_UTF8 | _END_PAUSE | (_SSML if ssml else 0)
-        run = _Run(text, ssml, on_audio, on_event, stopped)
+        run = _Run(_WordTracker(text, ssml=ssml), on_audio, on_event, stopped)
         with self._instance(stopped) as instance:
             if instance is None:
                 return False
@@ -604,9 +605,6 @@ class Engine:
     def _instance(self, stopped: Callable[[], bool]) -> Iterator[_Instance | None]:
         """Give a library nobody else uses meanwhile, or None if stopped while waiting for it."""
         if self._shared is None:
-            if stopped():
-                yield None
-                return
             with _private_instance(self._library, self._data) as instance:
                 yield instance
             return
@@ -616,7 +614,7 @@ class Engine:
                 return
         try:
             self._shared.reseed()
-            yield None if stopped() else self._shared
+            yield self._shared
         finally:
             self._lock.release()
 
@@ -626,13 +624,12 @@ class _Run:
 
     def __init__(
         self,
-        text: str,
-        ssml: bool,
+        words: _WordTracker,
         on_audio: Callable[[bytes], bool],
         on_event: Callable[[Event], None],
         stopped: Callable[[], bool],
     ) -> None:
-        self._words = _WordTracker(text, ssml=ssml)
+        self._words = words
         self._on_audio = on_audio
         self._on_event = on_event
         self._stopped = stopped
@@ -669,7 +666,7 @@ class _Run:
         """Take a buffer; return 1 to stop the engine. Must not raise: C calls it."""
         try:
             self._is_stopped = self._stopped() or not self._take(audio, samples, events)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised again outside of C
             self._error = error
             return 1
         return int(self._is_stopped)
@@ -704,31 +701,34 @@ class _Run:
             self._on_event(event)
 
 
-_engine: tuple[int, Engine] | None = None
-_engine_lock = threading.Lock()
+class _Process:
+    """Holds the engine of this process."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self._engines: dict[int, Engine] = {}  # by process, for a forked one inherits an entry
+
+    def engine(self) -> Engine:
+        pid = os.getpid()
+        with self.lock:
+            if pid not in self._engines:
+                self._engines = {pid: Engine()}
+            return self._engines[pid]
+
+    def renew_lock(self) -> None:
+        """Forget a lock that a thread of the parent held while forking."""
+        self.lock = threading.Lock()
+
+
+_process = _Process()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_process.renew_lock)
 
 
 def engine() -> Engine:
     """
-    Return the process's engine, loading it at the first call (about 30 ms).
+    Return the process's engine, loading it at the first call (about 15 ms).
 
     A forked process gets its own: the parent's might be in the middle of a word.
     """
-    global _engine
-    # Read without the lock, for in a forked process it may have been copied while held.
-    current = _engine
-    if current is not None and current[0] == os.getpid():
-        return current[1]
-    with _engine_lock:
-        if _engine is None or _engine[0] != os.getpid():
-            _engine = (os.getpid(), Engine())
-        return _engine[1]
-
-
-def _renew_lock() -> None:
-    global _engine_lock
-    _engine_lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
+    return _process.engine()

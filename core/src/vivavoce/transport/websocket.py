@@ -1,0 +1,407 @@
+"""
+WebSockets for both faces, over the library ``websockets``.
+
+Keep-alive is the library's: a ping every 20 s, and the connection counts as lost when
+no answer comes within another 20 s. Closing sends nothing and waits for nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+import ssl
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from websockets import exceptions as ws
+from websockets.asyncio import client as async_client
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.protocol import Event as LibraryEvent
+from websockets.sync import client as sync_client
+
+from vivavoce.errors import (
+    ConnectFailed,
+    ConnectionLost,
+    CredentialError,
+    InvalidValue,
+    RateLimited,
+    SettingsError,
+    StreamStateError,
+    TransportError,
+    UnexpectedReply,
+    VivavoceError,
+)
+from vivavoce.model.secret import Secret
+from vivavoce.transport.address import Address, check_address, hide_secrets, reveal_headers
+from vivavoce.wire.exchange import Event
+from vivavoce.wire.http import retry_after_s, shorten
+from vivavoce.wire.websocket import MessageReceived, PeerClosed, SocketOpened, WebSocketCall
+
+__all__ = ["AsyncWebSocket", "BlockingWebSocket"]
+
+_QUOTE_MAX_CHARACTERS = 300
+_ABNORMAL = 1006
+# Codes by which our side of the library says that it could not read what came.
+_UNREADABLE = {CloseCode.PROTOCOL_ERROR, CloseCode.INVALID_DATA, CloseCode.MESSAGE_TOO_BIG}
+# Statuses of a refused handshake after which the same call may succeed.
+_PASSING = {408, 425}
+_SERVER_FAULT = 500
+_THREAD_LIMIT_S = 1.0
+
+_tls_lock = threading.Lock()
+_tls: ssl.SSLContext | None = None
+
+
+def tls_context() -> ssl.SSLContext:
+    """Return the one context of this process for WebSockets; it takes some 25 ms to make."""
+    global _tls  # noqa: PLW0603 - the point is to have one
+    with _tls_lock:
+        if _tls is None:
+            _tls = ssl.create_default_context()
+        return _tls
+
+
+class _Discreet(logging.LoggerAdapter[logging.Logger]):
+    """
+    The library's logger without its debug level.
+
+    On that level it writes each header and each message, that is, the key and the
+    text to be spoken.
+    """
+
+    def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - logging's name
+        return level > logging.DEBUG and super().isEnabledFor(level)
+
+
+_logger = _Discreet(logging.getLogger("websockets.client"), {})
+
+
+# Errors
+
+
+@contextmanager
+def translated(address: Address, headers: Mapping[str, str | Secret]) -> Iterator[None]:
+    """Turn whatever websockets raises into an error of our tree, or ``TimeoutError``."""
+    try:
+        yield
+    except (ws.WebSocketException, OSError, EOFError, UnicodeError, ImportError) as error:
+        meaning = explain(error, address, headers)
+        if meaning is error:
+            raise
+        # These name an address or a value of ours, which may hold a key or a password.
+        is_ours = isinstance(meaning, InvalidValue | SettingsError)
+        raise meaning from None if is_ours else error
+
+
+def explain(error: Exception, address: Address, headers: Mapping[str, str | Secret]) -> Exception:
+    """Return what *error*, raised by websockets or the system, means to our caller."""
+    said = hide_secrets(f"{type(error).__name__}: {str(error)[:_QUOTE_MAX_CHARACTERS]}", headers)
+    meaning: Exception
+    if isinstance(error, TimeoutError):
+        meaning = error
+    elif isinstance(error, ws.ConnectionClosed):
+        meaning = _closed(error, address)
+    elif isinstance(error, ws.InvalidStatus):
+        meaning = _refused(error, address, headers)
+    elif isinstance(error, ws.InvalidURI | UnicodeError):
+        meaning = InvalidValue(f"{address} cannot be called: {type(error).__name__}.")
+    elif isinstance(error, ws.InvalidProxy | ImportError):
+        meaning = SettingsError(
+            f"The proxy named in the environment cannot be used ({type(error).__name__}). "
+            "Set HTTPS_PROXY to an http:// address, or leave the host out with NO_PROXY; "
+            "a socks5:// proxy needs the package python-socks."
+        )
+    elif isinstance(error, ws.InvalidHandshake | OSError | EOFError):
+        meaning = ConnectFailed(f"No connection to {address}. {said}. Check address and network.")
+    elif isinstance(error, ws.ProtocolError | ws.PayloadTooBig | ws.TooManyFragments):
+        meaning = UnexpectedReply(f"A message of {address} could not be read. {said}.")
+    elif isinstance(error, ws.InvalidState | ws.ConcurrencyError):
+        meaning = StreamStateError(f"The connection to {address} was used wrongly. {said}.")
+    else:
+        meaning = TransportError(f"The connection to {address} failed. {said}.")
+    return meaning
+
+
+def _refused(
+    error: ws.InvalidStatus, address: Address, headers: Mapping[str, str | Secret]
+) -> VivavoceError:
+    """Return the error for a handshake answered with another status than 101."""
+    response = error.response
+    status = response.status_code
+    body = hide_secrets(shorten(bytes(response.body or b"")), headers)
+    said = f"(HTTP {status}){f': {body}' if body else '.'}"
+    if status in (401, 403):
+        return CredentialError(f"{address} refused the credential {said}")
+    if status == 429:
+        replied = {name.lower(): value for name, value in response.headers.raw_items()}
+        return RateLimited(
+            f"{address} takes no more connections just now {said}",
+            status=status,
+            retry_after_s=retry_after_s(replied),
+        )
+    refusal = ConnectFailed(f"{address} refused the WebSocket {said}")
+    refusal.retryable = status >= _SERVER_FAULT or status in _PASSING
+    return refusal
+
+
+def _closed(error: ws.ConnectionClosed, address: Address) -> VivavoceError:
+    """Return the error for a connection that ended while it was needed."""
+    sent, received = error.sent, error.rcvd
+    if sent is not None and received is None and sent.code in _UNREADABLE:
+        return UnexpectedReply(
+            f"A message of {address} could not be read ({sent.code}: {sent.reason})."
+        )
+    code = received.code if received is not None else _ABNORMAL
+    detail = f"code {code} {received.reason[:200]!r}" if received is not None else "no close code"
+    if sent is not None and received is None:
+        detail = sent.reason or detail
+    return ConnectionLost(f"The connection to {address} was lost ({detail}).", close_code=code)
+
+
+def _ended(error: ws.ConnectionClosed) -> PeerClosed | None:
+    """Return the event for a connection the peer ended, or None if our side did."""
+    if error.rcvd is not None and error.rcvd_then_sent is not False:
+        return PeerClosed(error.rcvd.code, error.rcvd.reason)
+    if error.rcvd is None and error.sent is None:
+        return PeerClosed(_ABNORMAL)
+    return None
+
+
+# The parts both faces share
+
+
+class _AsyncConnector(async_client.connect):
+    """Connects, and follows no redirect: it would carry the key to another host."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
+class _SyncConnector(sync_client.reconnect):
+    """Connects, and follows no redirect: it would carry the key to another host."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
+class _AsyncConnection(async_client.ClientConnection):
+    """
+    Notes which messages are text, and ends when the peer says that it is ending.
+
+    The library would wait for the peer to cut the connection, for ever if need be.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.are_text: deque[bool] = deque()
+
+    def process_event(self, event: LibraryEvent) -> None:
+        if isinstance(event, Frame) and event.opcode in (Opcode.TEXT, Opcode.BINARY):
+            self.are_text.append(event.opcode is Opcode.TEXT)
+        super().process_event(event)
+        if isinstance(event, Frame) and event.opcode is Opcode.CLOSE:
+            self.transport.abort()
+
+
+class _SyncConnection(sync_client.ClientConnection):
+    """As :class:`_AsyncConnection`; called on the library's own thread."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self.are_text: deque[bool] = deque()
+        super().__init__(*args, **options)
+
+    def process_event(self, event: LibraryEvent) -> None:
+        if isinstance(event, Frame) and event.opcode in (Opcode.TEXT, Opcode.BINARY):
+            self.are_text.append(event.opcode is Opcode.TEXT)
+        super().process_event(event)
+        if isinstance(event, Frame) and event.opcode is Opcode.CLOSE:
+            self.cut()
+
+    def cut(self) -> None:
+        """End both directions, also under a thread that is reading or writing."""
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+
+
+def _options(call: WebSocketCall, address: Address) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "additional_headers": reveal_headers(call.headers),
+        "user_agent_header": "vivavoce",
+        "compression": None,
+        "max_size": call.max_message_bytes,
+        "proxy": None if address.is_loopback else True,
+        "logger": _logger,
+    }
+    if call.url.lower().startswith("wss"):
+        options["ssl"] = tls_context()
+    return options
+
+
+def _opened(headers: Iterator[tuple[str, str]]) -> SocketOpened:
+    joined: dict[str, str] = {}
+    for name, value in headers:
+        key = name.lower()
+        joined[key] = f"{joined[key]}, {value}" if key in joined else value
+    return SocketOpened(headers=joined)
+
+
+# The async face
+
+
+class AsyncWebSocket:
+    """One WebSocket of the async face; see ``Conversation``."""
+
+    def __init__(self, connection: _AsyncConnection, address: Address, call: WebSocketCall) -> None:
+        self._connection = connection
+        self._address = address
+        self._headers = call.headers
+        assert connection.response is not None
+        self._opened: SocketOpened | None = _opened(connection.response.headers.raw_items())
+        self._is_closed = False
+
+    @classmethod
+    async def open(cls, call: WebSocketCall, timeout_s: float | None) -> AsyncWebSocket:
+        """
+        Connect, shake hands, and send the first messages.
+
+        Args:
+            call: Its secrets are revealed now.
+            timeout_s: Seconds for all of it; None waits for ever.
+
+        Raises:
+            InvalidValue: If the address or a header cannot be sent.
+            TimeoutError: If it was not done in time.
+            CredentialError: If the handshake is refused with 401 or 403.
+            RateLimited: If it is refused with 429.
+            ConnectFailed: If there is no connection, or another refusal.
+        """
+        address = check_address(call.url, secure="wss", plain="ws")
+        options = _options(call, address)
+        with translated(address, call.headers):
+            async with asyncio.timeout(timeout_s):
+                connection = await _AsyncConnector(
+                    call.url, create_connection=_AsyncConnection, open_timeout=None, **options
+                )
+                assert isinstance(connection, _AsyncConnection)
+                try:
+                    for message in call.first:
+                        await connection.send(message)
+                except ws.ConnectionClosed:
+                    pass  # the peer has closed; receive says with which reason
+                except BaseException:
+                    connection.transport.abort()
+                    raise
+        return cls(connection, address, call)
+
+    async def receive(self, timeout_s: float | None) -> Event:
+        """Return the next message; the connection stays usable after a ``TimeoutError``."""
+        if self._is_closed:
+            raise _after_close(self._address)
+        if self._opened is not None:
+            opened, self._opened = self._opened, None
+            return opened
+        with translated(self._address, self._headers):
+            try:
+                async with asyncio.timeout(timeout_s):
+                    data = await self._connection.recv(decode=False)
+            except ws.ConnectionClosed as error:
+                ended = _ended(error)
+                if ended is None:
+                    raise
+                return ended
+        return MessageReceived(data, is_text=self._connection.are_text.popleft())
+
+    async def send(self, data: str | bytes) -> None:
+        """Send one message, str as text and bytes as binary."""
+        if self._is_closed:
+            raise _after_close(self._address)
+        with translated(self._address, self._headers):
+            await self._connection.send(data)
+
+    async def close(self) -> None:
+        """Cut the connection: no closing handshake, no wait for the peer."""
+        self._is_closed = True
+        self._connection.transport.abort()
+        # One turn of the loop, in which it frees the socket and ends its keep-alive.
+        await self._connection.wait_closed()
+
+
+# The sync face
+
+
+class BlockingWebSocket:
+    """One WebSocket of the sync face; see ``Conversation``."""
+
+    def __init__(self, connection: _SyncConnection, address: Address, call: WebSocketCall) -> None:
+        self._connection = connection
+        self._address = address
+        self._headers = call.headers
+        assert connection.response is not None
+        self._opened: SocketOpened | None = _opened(connection.response.headers.raw_items())
+        self._is_closed = False
+
+    @classmethod
+    async def open(cls, call: WebSocketCall, timeout_s: float | None) -> BlockingWebSocket:
+        """Connect, shake hands, send the first messages; see :meth:`AsyncWebSocket.open`."""
+        address = check_address(call.url, secure="wss", plain="ws")
+        options = _options(call, address)
+        with translated(address, call.headers):
+            connector = _SyncConnector(
+                call.url, create_connection=_SyncConnection, open_timeout=timeout_s, **options
+            )
+            connection = connector.connect()
+            assert isinstance(connection, _SyncConnection)
+            connection.__enter__()  # says that we close it ourselves; else it warns
+            conversation = cls(connection, address, call)
+            try:
+                for message in call.first:
+                    connection.send(message)
+            except ws.ConnectionClosed:
+                pass  # the peer has closed; receive says with which reason
+            except BaseException:
+                await conversation.close()
+                raise
+        return conversation
+
+    async def receive(self, timeout_s: float | None) -> Event:
+        """Return the next message; the connection stays usable after a ``TimeoutError``."""
+        if self._is_closed:
+            raise _after_close(self._address)
+        if self._opened is not None:
+            opened, self._opened = self._opened, None
+            return opened
+        with translated(self._address, self._headers):
+            try:
+                data = self._connection.recv(timeout_s, decode=False)
+            except ws.ConnectionClosed as error:
+                ended = _ended(error)
+                if ended is None:
+                    raise
+                return ended
+        return MessageReceived(data, is_text=self._connection.are_text.popleft())
+
+    async def send(self, data: str | bytes) -> None:
+        """Send one message, str as text and bytes as binary."""
+        if self._is_closed:
+            raise _after_close(self._address)
+        with translated(self._address, self._headers):
+            self._connection.send(data)
+
+    async def close(self) -> None:
+        """Cut the connection: no closing handshake, no wait for the peer."""
+        self._is_closed = True
+        connection = self._connection
+        connection.cut()
+        connection.close_socket()
+        for thread in (connection.recv_events_thread, connection.keepalive_thread):
+            if thread is not None:
+                thread.join(_THREAD_LIMIT_S)
+
+
+def _after_close(address: Address) -> StreamStateError:
+    return StreamStateError(f"The connection to {address} is closed.")

@@ -1,0 +1,364 @@
+import threading
+
+import attrs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vivavoce.blocking import Client
+from vivavoce.errors import (
+    EngineFailed,
+    NoAudio,
+    ProviderUnavailable,
+    RequestRejected,
+    StreamStateError,
+    TimedOut,
+    TruncatedAudio,
+)
+from vivavoce.hookspecs import hookimpl
+from vivavoce.model.audio import Chunk
+from vivavoce.model.report import End
+from vivavoce.model.timing import Mark
+from vivavoce.pipeline.retry import Retry
+from vivavoce.settings import Settings, Timeouts
+from vivavoce.testing import FakeProvider, samples_of
+
+LOUD = samples_of("x") * 5
+
+
+def word(start_s, end_s, start=0, end=1):
+    return Mark(kind="word", start_s=start_s, end_s=end_s, text_start=start, text_end=end)
+
+
+def test_speaks_the_text(face, fake):
+    """The audio is that of the text, whole, and the report says so."""
+    chunks, report, error = face.read(face.client(fake), "Hello there, world.")
+    assert error is None
+    assert samples_of("Hello there, world.") == b"".join(chunk.data for chunk in chunks)
+    assert (
+        report.end,
+        report.provider,
+        report.model,
+        report.voice,
+    ) == (End.COMPLETE, "fake", "one", "ann")
+    assert pytest.approx(report.audio_s) == 19 * 80 / 16_000
+    assert (report.segments, report.characters) == (1, 19)
+    assert 0 <= report.ttfa_s <= report.total_s
+
+
+def test_long_text_is_joined_without_loss(face, fake):
+    """A text in many requests gives the audio of the whole, in order, and nothing between."""
+    text = " ".join(f"This is sentence number {n}." for n in range(60))
+    chunks, report, error = face.read(face.client(fake), text)
+    assert error is None
+    assert samples_of(text) == b"".join(chunk.data for chunk in chunks)
+    assert len(fake.requests) == report.segments > 5
+    assert all(len(request.text) <= 200 for request in fake.requests)
+    assert [False] * (report.segments - 1) + [True] == [r.is_last for r in fake.requests]
+    assert any(warning.startswith("text: emulated") for warning in report.warnings)
+
+
+def test_marks_index_the_whole(face, fake):
+    """Marks of a text in many requests index the whole text and the whole audio."""
+    text = " ".join(f"Word{n} and more." for n in range(80))
+    chunks, report, _ = face.read(face.client(fake), text)
+    marks = [mark for chunk in chunks for mark in chunk.marks]
+    assert text.split() == [text[mark.text_start : mark.text_end] for mark in marks]
+    for mark in marks:
+        assert mark.text_start * 80 / 16_000 == pytest.approx(mark.start_s)
+        assert mark.end_s <= report.audio_s + 1e-9
+
+
+def test_a_mark_comes_with_its_audio(face):
+    """No mark comes before the last sample it covers."""
+    second = samples_of("x") * 200
+    fake = FakeProvider(lambda _: [word(0.0, 1.5), word(0.5, 0.9, 2, 3), second, second])
+    chunks, _, _ = face.read(face.client(fake), "a b")
+    heard_s = 0.0
+    for chunk in chunks:
+        heard_s += len(chunk.data) / 32_000
+        assert all(mark.end_s <= heard_s for mark in chunk.marks)
+    assert [mark.end_s for chunk in chunks for mark in chunk.marks] == [0.9, 1.5]
+
+
+def test_a_mark_past_the_end_is_held_to_it(face):
+    """A mark that points past the audio ends with it."""
+    fake = FakeProvider(lambda _: [LOUD, word(0.0, 99.0)])
+    chunks, report, _ = face.read(face.client(fake), "a")
+    (mark,) = [mark for chunk in chunks for mark in chunk.marks]
+    assert report.audio_s == mark.end_s
+
+
+@settings(max_examples=40, deadline=None)
+@given(cuts=st.lists(st.integers(1, 700), max_size=12))
+def test_any_cut_gives_the_same_audio(cuts):
+    """However an engine cuts its bytes, even inside a sample, the audio is the same."""
+    whole = samples_of("Hello")
+    pieces, rest = [], whole
+    for cut in cuts:
+        pieces.append(rest[:cut])
+        rest = rest[cut:]
+    fake = FakeProvider(lambda _: [*filter(None, [*pieces, rest])])
+    with (
+        Client("fake", registry=fake.registry(), settings=Settings()) as client,
+        client.stream("Hello") as stream,
+    ):
+        data = [chunk.data for chunk in stream]
+    assert whole == b"".join(data)
+    assert all(len(piece) % 2 == 0 for piece in data)
+
+
+def test_no_audio_is_an_error(face):
+    """A provider that says it is done but gave nothing has failed."""
+    _, report, error = face.read(face.client(FakeProvider(lambda _: [])), "Hello")
+    assert isinstance(error, NoAudio)
+    assert "no audio at all for 5 characters" in str(error)
+    assert (error.provider, error.model, report.end) == ("fake", "one", End.FAILED)
+
+
+def test_silence_is_an_error(face):
+    """Audio with nothing audible in it is no success."""
+    fake = FakeProvider(lambda _: [b"\x00\x00\x01\x00" * 4000])
+    _, _, error = face.read(face.client(fake), "Hello")
+    assert isinstance(error, NoAudio)
+    assert "only silence" in str(error)
+
+
+def test_a_torn_sample_at_the_end_is_an_error(face):
+    """An engine that ends in the middle of a sample was cut."""
+    fake = FakeProvider(lambda _: [LOUD + b"\x01"])
+    chunks, _, error = face.read(face.client(fake), "Hello")
+    assert isinstance(error, TruncatedAudio)
+    assert b"".join(chunk.data for chunk in chunks) == LOUD
+
+
+def test_an_engine_error_tells_what_was_delivered(face):
+    """An engine that raises gives a typed error with its cause and the seconds delivered."""
+    fake = FakeProvider(lambda _: [LOUD, ZeroDivisionError("in the vocoder")])
+    chunks, report, error = face.read(face.client(fake), "Hello")
+    assert b"".join(chunk.data for chunk in chunks) == LOUD
+    assert isinstance(error, EngineFailed)
+    assert isinstance(error.__cause__, ZeroDivisionError)
+    assert 400 / 16_000 == error.audio_delivered_s == report.audio_s
+    assert "0.03 s delivered" in str(error)
+
+
+def test_errors_of_the_tree_pass(face):
+    """An error of the tree raised by an engine comes out as itself."""
+    fake = FakeProvider(lambda _: [RequestRejected("too rude")])
+    _, _, error = face.read(face.client(fake), "Hello")
+    assert isinstance(error, RequestRejected)
+    assert error.message == "too rude"
+
+
+def test_a_failure_of_a_later_request_is_not_hidden(face):
+    """If the third request of a text fails, the audio of two comes and then the error."""
+
+    def script(request):
+        if "three" in request.text:
+            return [ProviderUnavailable("down")]
+        return [samples_of(request.text)]
+
+    fake = FakeProvider(script).with_card(segment_chars=10)
+    chunks, _, error = face.read(
+        face.client(fake, retry=Retry()), "Number one. Number two. Number three."
+    )
+    assert samples_of("Number one. Number two. ") == b"".join(chunk.data for chunk in chunks)
+    assert isinstance(error, ProviderUnavailable)
+    assert error.audio_delivered_s > 0
+    assert len(fake.requests) == 3
+
+
+def test_asks_again_while_nothing_has_come(face):
+    """A retryable failure before any audio is asked again, and the report says so."""
+    answers = iter([[ProviderUnavailable("down")], [ProviderUnavailable("down")], [LOUD]])
+    fake = FakeProvider(lambda _: next(answers))
+    client = face.client(fake, retry=Retry(attempts=3, first_wait_s=0))
+    chunks, report, error = face.read(client, "Hello")
+    assert error is None
+    assert b"".join(chunk.data for chunk in chunks) == LOUD
+    assert len(fake.requests) == 3
+    assert report.warnings == (
+        "attempt 2 after ProviderUnavailable",
+        "attempt 3 after ProviderUnavailable",
+    )
+
+
+def test_gives_up_after_the_last_attempt(face):
+    """When every attempt fails the last error is raised."""
+    fake = FakeProvider(lambda _: [ProviderUnavailable("down")])
+    _, _, error = face.read(face.client(fake, retry=Retry(attempts=2, first_wait_s=0)), "Hello")
+    assert isinstance(error, ProviderUnavailable)
+    assert len(fake.requests) == 2
+
+
+def test_never_asks_again_after_audio(face):
+    """Once audio has come a failure is final."""
+    fake = FakeProvider(lambda _: [LOUD, ProviderUnavailable("down")])
+    _, _, error = face.read(face.client(fake, retry=Retry(first_wait_s=0)), "Hello")
+    assert isinstance(error, ProviderUnavailable)
+    assert len(fake.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("script", "limits", "phase"),
+    [
+        ([threading.Event()], {"first_audio_s": 0.05}, "first_audio"),
+        ([LOUD, threading.Event()], {"between_chunks_s": 0.05}, "between_chunks"),
+        ([LOUD, threading.Event()], {"total_s": 0.05}, "total"),
+        ([threading.Event()], {"total_s": 0.05}, "total"),
+    ],
+)
+def test_limits(face, script, limits, phase):
+    """An engine that falls silent is given up after the limit of the phase it is in."""
+    fake = FakeProvider(lambda _: script)
+    _, _, error = face.read(face.client(fake, timeouts=Timeouts(**limits)), "Hello")
+    assert isinstance(error, TimedOut)
+    assert (phase, 0.05) == (error.phase, error.limit_s)
+    assert f"within 0.05 s (phase: {phase})" in str(error)
+
+
+def test_the_first_chunk_comes_before_the_last_is_made(face):
+    """A chunk is handed over while the engine still works on the rest."""
+    go_on = threading.Event()
+    fake = FakeProvider(lambda _: [LOUD, go_on, LOUD])
+
+    class Setter:
+        """Lets the engine go on when it sees the first chunk."""
+
+        def feed(self, chunk):
+            go_on.set()
+            return [chunk]
+
+        def finish(self):
+            return []
+
+    class Plugin:
+        @hookimpl
+        def vivavoce_stream_middleware(self, plan):
+            return Setter()
+
+    chunks, _, error = face.read(face.client(fake, plugins=[Plugin()]), "Hello")
+    assert error is None
+    assert [chunk.data for chunk in chunks] == [LOUD, LOUD]
+    assert [chunk.start_s for chunk in chunks] == [0.0, 400 / 16_000]
+
+
+def test_leaving_early_stops_the_engine(fake):
+    """Leaving the block stops the engine, and what it would have said never comes."""
+    stopped = threading.Event()
+
+    def script(_):
+        try:
+            for _ in range(10_000_000):
+                yield LOUD
+        finally:
+            stopped.set()
+
+    endless = FakeProvider(script)
+    with Client("fake", registry=endless.registry(), settings=Settings()) as client:
+        with client.stream("Hello") as stream:
+            next(stream)
+        assert End.CANCELLED is stream.report.end
+        with pytest.raises(StreamStateError, match="closed"):
+            next(stream)
+        stream.close()
+    assert threading.active_count() == len(
+        [t for t in threading.enumerate() if t.name != "vivavoce-engine"]
+    )
+
+
+def test_middleware_sees_every_chunk_and_may_hold_back(face, fake):
+    """Middleware may hold audio back and give it at the end; none is lost."""
+
+    class Holder:
+        def __init__(self):
+            self.held = b""
+
+        def feed(self, chunk):
+            self.held += chunk.data
+            return []
+
+        def finish(self):
+            return [Chunk(data=self.held)]
+
+    class Plugin:
+        @hookimpl
+        def vivavoce_stream_middleware(self, plan):
+            return Holder() if plan.utterance.text else None
+
+    chunks, report, _ = face.read(face.client(fake, plugins=[Plugin()]), "Hello there.")
+    assert [samples_of("Hello there.")] == [chunk.data for chunk in chunks]
+    assert len(samples_of("Hello there.")) / 32_000 == report.audio_s
+
+
+def test_observers_are_told_and_cannot_spoil(face, fake, caplog):
+    """Each observer hears start and end, even after one that raises; that is logged."""
+    heard = []
+
+    class Loud:
+        @hookimpl
+        def vivavoce_synthesis_started(self, plan):
+            raise ZeroDivisionError
+
+    class Quiet:
+        @hookimpl
+        def vivavoce_synthesis_started(self, plan):
+            heard.append(plan.utterance.text)
+
+        @hookimpl
+        def vivavoce_synthesis_finished(self, report):
+            heard.append(report.end)
+
+        @hookimpl
+        def vivavoce_synthesis_failed(self, error):
+            heard.append(error)
+
+    chunks, _, error = face.read(face.client(fake, plugins=[Quiet(), Loud()]), "Hello")
+    assert (heard, error) == (["Hello", End.COMPLETE], None)
+    assert chunks
+    assert "vivavoce_synthesis_started of plugin 'Loud' failed" in caplog.text
+
+
+def test_observers_hear_of_failures(face):
+    """An observer is told of a failure, with the error."""
+    heard = []
+
+    class Observer:
+        @hookimpl
+        def vivavoce_synthesis_failed(self, report, error):
+            heard.append((report.end, type(error)))
+
+    fake = FakeProvider(lambda _: [])
+    face.read(face.client(fake, plugins=[Observer()]), "Hello")
+    assert [(End.FAILED, NoAudio)] == heard
+
+
+def test_both_faces_give_the_same(both_faces, fake):
+    """The sync and the async face give the same bytes, marks and chunks' places."""
+    text = "One two three. " * 40
+    results = []
+    for face in both_faces:
+        audio = face.synthesize(face.client(fake), text)
+        results.append(
+            (audio.data, audio.marks, audio.format, attrs.evolve(audio.report, total_s=0, ttfa_s=0))
+        )
+    assert results[0] == results[1]
+
+
+def test_many_streams_at_once_never_mix(fake):
+    """Twenty streams read in turns each get their own audio, whole."""
+    texts = [f"Stream {n} speaks. " * 30 for n in range(20)]
+    with Client("fake", registry=fake.registry(), settings=Settings()) as client:
+        streams = [client.stream(text).__enter__() for text in texts]
+        heard = [b""] * 20
+        open_streams = set(range(20))
+        while open_streams:
+            for n in sorted(open_streams):
+                chunk = next(streams[n], None)
+                if chunk is None:
+                    open_streams.discard(n)
+                    streams[n].close()
+                else:
+                    heard[n] += chunk.data
+    assert [samples_of(text) for text in texts] == heard

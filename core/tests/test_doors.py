@@ -1,0 +1,136 @@
+import importlib
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+import vivavoce
+from vivavoce import authoring, errors
+
+# Written out, so that adding a public name is a deliberate act seen in review.
+USERS_DOOR = """
+AsyncClient AsyncSpeechStream AsyncVoices Audio AudioFormat BrokenPlugin Capabilities
+CapabilityError Chunk Claim Client ConnectFailed ConnectionLost Container CredentialError Decision
+Encoding End EngineFailed Estimate Evidence FoundModel Gender How InvalidValue Mark MarkKind
+MarkOrigin MarkupError Middleware MissingDependency ModelCard NoAudio Option OutputError Plan
+PluginError Price Prosody ProviderError ProviderUnavailable QuotaExceeded RateLimited Registry
+Report RequestRejected Retry Secret Selector Settings SettingsError SetupError SpeechStream
+StreamStateError Support SynthesizerInfo TimedOut Timeouts TransportError TruncatedAudio
+UnexpectedReply UnknownLanguage UnknownModel UnknownName UnknownProvider UnknownVoice UsageError
+Utterance VivavoceError Voice VoiceOrigin Voices Wishes capabilities find_models providers save say
+""".split()
+
+AUTHORS_DOOR = """
+AudioData AudioFormat BodyData BodyEnd Capabilities CapabilityError Chunk Claim ConnectFailed
+ConnectionLost Container CredentialError DuplexExchange Encoding EngineFailed Evidence Exchange
+Facts Finished Gender HttpCall INTERFACE InvalidValue LocalCall LocalEnd LocalOutput LocalSink Mark
+MarkKind MarkOrigin Marks MarkupError MessageReceived MissingDependency ModelCard NextCall NoAudio
+Option OutputError PeerClosed PluginError Price Prosody ProviderConfig ProviderError
+ProviderUnavailable QuotaExceeded RateLimited Report RequestRejected ResponseStarted Secret
+SendMessage SettingsError SetupError SocketOpened SseComment SseEvent SseReader SsmlDocument
+StreamStateError Support SynthesisRequest Synthesizer SynthesizerInfo TimedOut TransportError
+TruncatedAudio UnexpectedReply UnknownLanguage UnknownModel UnknownName UnknownProvider
+UnknownVoice UsageError VivavoceError Voice VoiceCustomizer VoiceCustomizerInfo VoiceOrigin
+WebSocketCall hookimpl no read_ssml unknown yes
+""".split()
+
+DOORS = [(vivavoce, USERS_DOOR), (authoring, AUTHORS_DOOR)]
+
+
+@pytest.mark.parametrize(("door", "names"), DOORS)
+def test_public_names(door, names):
+    """A door's names are exactly those written down here, sorted."""
+    assert sorted(names) == door.__all__ == sorted(door.__all__)
+
+
+@pytest.mark.parametrize(("door", "names"), DOORS)
+def test_every_name_resolves(door, names):
+    """Every name of a door can be had, is the same each time, and is in dir()."""
+    for name in names:
+        assert getattr(door, name) is getattr(door, name)
+        assert name in dir(door)
+
+
+@pytest.mark.parametrize("door", [vivavoce, authoring])
+def test_other_names_are_attribute_errors(door):
+    """A name that is none is an AttributeError, as anywhere."""
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = door.nonsense
+
+
+def test_the_whole_error_tree_is_public():
+    """Every error can be caught by a name of either door."""
+    assert set(errors.__all__) <= set(vivavoce.__all__)
+    assert set(errors.__all__) <= set(authoring.__all__)
+
+
+@pytest.mark.parametrize("door", [vivavoce, authoring])
+def test_everything_public_is_documented(door):
+    """Every public class and function, and each public method, has a docstring."""
+    missing = []
+    for name in door.__all__:
+        thing = getattr(door, name)
+        if not (inspect.isclass(thing) or inspect.isfunction(thing)):
+            continue
+        if not inspect.getdoc(thing):
+            missing.append(name)
+        if inspect.isclass(thing) and thing.__module__.startswith("vivavoce"):
+            missing += [
+                f"{name}.{method}"
+                for method, function in inspect.getmembers(thing, inspect.isfunction)
+                if not method.startswith("_") and not inspect.getdoc(function)
+            ]
+    assert [] == missing
+
+
+# What no listing may load: it costs a tenth of a second and is of no use there.
+HEAVY = """
+anyio asyncio httpcore2 httpx httpx2 numpy pybase64 rich sentencex sounddevice soundfile soxr ssl
+websockets
+""".split()
+
+
+def heavy_modules_after(code):
+    """Return the heavy modules a fresh interpreter holds after *code*."""
+    program = f"{code}\nimport sys\nprint(*[m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    return done.stderr.split()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import vivavoce",
+        "import vivavoce.authoring as a; [getattr(a, name) for name in a.__all__]",
+        "import vivavoce; vivavoce.providers()",
+        "import vivavoce; [i.models for i in vivavoce.providers()]",
+        "import vivavoce; [i.voices() for i in vivavoce.providers()]",
+        "import vivavoce; vivavoce.find_models(needs=['word_marks'])",
+        "from vivavoce.testing import FakeProvider as F; from vivavoce import Client, Settings\n"
+        "Client('fake', registry=F().registry(), settings=Settings()).explain('Hello.')",
+        "from vivavoce.testing import FakeProvider as F; from vivavoce import Client, Settings\n"
+        "list(Client('fake', registry=F().registry(), settings=Settings()).voices.list())",
+    ],
+)
+def test_listing_loads_nothing_heavy(code):
+    """Importing, listing and explaining load no HTTP, WebSocket or audio library."""
+    assert [] == heavy_modules_after(code)
+
+
+def test_the_check_itself_sees_what_is_heavy():
+    """The check above does see a heavy library when one is loaded."""
+    assert "httpx2" in heavy_modules_after("import httpx2")
+
+
+def test_doors_and_homes_agree():
+    """Each door's list of names is that of the modules it finds them in."""
+    for door in (vivavoce, authoring):
+        homes = {name for names in door._HOMES.values() for name in names}
+        assert set(door.__all__) == homes
+        base = "vivavoce"
+        for home, names in door._HOMES.items():
+            module = importlib.import_module(f"{base}.{home}")
+            assert all(hasattr(module, name) for name in names)
