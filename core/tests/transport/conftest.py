@@ -272,7 +272,7 @@ class Face:
             await conversation.close()
         for http in self._http:
             await http.close()
-        if self.is_async:
+        for _ in range(5 if self.is_async else 0):
             await asyncio.sleep(0)  # cancelled tasks of the libraries end here
 
 

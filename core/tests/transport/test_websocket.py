@@ -277,7 +277,13 @@ class TestEnd:
 class TestUnreadable:
     @pytest.mark.parametrize(
         "data",
-        [b"\xff\xff\xff\xff", b"\x83\x01x", b"\x81\x81aaaax", b"\x80\x01x", b"\x89\x7e\x00\x7e"],
+        [
+            b"\xff\xff\xff\xff",
+            b"\x83\x01x",
+            b"\x81\x81aaaax",
+            b"\x80\x01x",
+            b"\x89\x7e\x00\x7e" + bytes(126),
+        ],
         ids=["reserved bits", "opcode", "masked", "continuation of nothing", "long ping"],
     )
     def test_garbled(self, face, server, data):
@@ -295,8 +301,10 @@ class TestUnreadable:
             conversation = await face.connect(WebSocketCall(url=url))
             await conversation.receive(5.0)
             message = await conversation.receive(5.0)
+            begun = time.monotonic()
             with pytest.raises(UnexpectedReply, match="1002"):
                 await conversation.receive(20.0)
+            assert time.monotonic() - begun < 5.0  # though the peer keeps the line open
             return message
 
         assert face.run(scenario()).data == b"1"

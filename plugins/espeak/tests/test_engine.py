@@ -8,6 +8,7 @@ import locale
 import math
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -243,6 +244,9 @@ def test_parameters_do_not_leak_into_the_next_call(
     assert after.words == before.words
     assert after.samples == pytest.approx(before.samples, abs=0 if either.is_private else 882)
     assert after.rms == pytest.approx(before.rms, rel=0 if either.is_private else 0.1)
+    if either._shared is not None:
+        ask = either._shared.lib.espeak_GetParameter
+        assert [ask(parameter, 1) for parameter in (1, 2, 3, 4)] == [175, 100, 50, 50]
 
 
 def test_threads_never_mix(either: Engine) -> None:
@@ -293,13 +297,16 @@ def test_a_process_forked_in_the_middle_of_a_word_speaks() -> None:
     reader, writer = os.pipe()
 
     def fork(_: bytes) -> bool:
-        with engine_module._process.lock:
-            child = os.fork()
-        if child == 0:
+        lock = engine_module._process.lock
+        lock.acquire()
+        child = os.fork()
+        if child == 0:  # which leaves the lock as it was copied
+            signal.alarm(30)
             try:
                 os.write(writer, b"same" if Speech(SENTENCE).audio == expected else b"different")
             finally:
                 os._exit(0)
+        lock.release()
         os.waitpid(child, 0)
         return False
 
@@ -386,6 +393,32 @@ def test_ssml_positions_count_the_markup() -> None:
     assert mark.name == "a&b"
     assert text[mark.text_position - 1 : mark.text_position + 5] == ">world"
     assert 0 < mark.start_sample < speech.samples
+
+
+@pytest.mark.parametrize(
+    ("text", "told", "words"),
+    [
+        # start sample, position from 0, length, as the engine tells them
+        ("a ½ cup", [(0, 0, 1), (10, 2, 1), (20, 3, 1), (30, 4, 3)], [(0, "a"), (10, "½"), (30, "cup")]),
+        ("fox. fox", [(0, 0, 3), (10, 4, 1)], [(0, "fox"), (10, "fox")]),
+        ("one 23 x", [(0, 0, 3), (10, 4, 2), (20, 5, 2), (30, 7, 1)], [(0, "one"), (10, "23"), (30, "x")]),
+        ("short", [(0, 0, 5), (10, 99, 3)], [(0, "short")]),
+        ("short", [(0, -1, 3)], [(0, "short")]),
+        ("end ", [(0, 0, 99), (10, 3, 1)], [(0, "end")]),
+    ],
+)  # fmt: skip
+def test_what_the_engine_tells_is_turned_into_written_words(
+    text: str, told: list[tuple[int, int, int]], words: list[tuple[int, str]]
+) -> None:
+    """Each written word starts with its first spoken part, and no position leaves the text."""
+    tracker = engine_module._WordTracker(text, ssml=False)
+    events = [*(tracker.word(*event) for event in told), tracker.flush()]
+    assert [
+        (event.start_sample, text[event.text_position : event.text_position + event.length])
+        for event in events
+        if event is not None
+    ] == words
+    assert (tracker.clamp(-1), tracker.clamp(99)) == (0, len(text))
 
 
 @settings(max_examples=60, deadline=None)

@@ -22,6 +22,7 @@ from websockets import exceptions as ws
 from websockets.asyncio import client as async_client
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import Event as LibraryEvent
+from websockets.protocol import State
 from websockets.sync import client as sync_client
 
 from vivavoce.errors import (
@@ -191,9 +192,10 @@ class _SyncConnector(sync_client.reconnect):
 
 class _AsyncConnection(async_client.ClientConnection):
     """
-    Notes which messages are text, and ends when the peer says that it is ending.
+    Notes which messages are text, and ends as soon as the last word is said.
 
-    The library would wait for the peer to cut the connection, for ever if need be.
+    Once either side has sent its close code the library waits for the peer to cut the
+    connection, for ever if need be, and ``recv`` waits with it.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -204,8 +206,17 @@ class _AsyncConnection(async_client.ClientConnection):
         if isinstance(event, Frame) and event.opcode in (Opcode.TEXT, Opcode.BINARY):
             self.are_text.append(event.opcode is Opcode.TEXT)
         super().process_event(event)
-        if isinstance(event, Frame) and event.opcode is Opcode.CLOSE:
+
+    def send_data(self) -> None:
+        super().send_data()
+        if self.protocol.state is State.CLOSING:
             self.transport.abort()
+
+    def start_keepalive(self) -> None:
+        # A peer may close right after the handshake. The library would then ping a
+        # connection that is lost already, 20 s later, and log that it could not.
+        if self.protocol.state is State.OPEN:
+            super().start_keepalive()
 
 
 class _SyncConnection(sync_client.ClientConnection):
@@ -219,7 +230,10 @@ class _SyncConnection(sync_client.ClientConnection):
         if isinstance(event, Frame) and event.opcode in (Opcode.TEXT, Opcode.BINARY):
             self.are_text.append(event.opcode is Opcode.TEXT)
         super().process_event(event)
-        if isinstance(event, Frame) and event.opcode is Opcode.CLOSE:
+
+    def send_data(self) -> None:
+        super().send_data()
+        if self.protocol.state is State.CLOSING:
             self.cut()
 
     def cut(self) -> None:
