@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 from vivavoce._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from vivavoce.api import FoundModel, capabilities, find_models, providers, save, say
+    from vivavoce.api import save, say
     from vivavoce.audio.result import Audio
     from vivavoce.blocking import Client, SpeechStream, Voices
+    from vivavoce.catalogue import FoundModel, capabilities, find_models, providers
     from vivavoce.client import AsyncClient, AsyncSpeechStream, AsyncVoices, Wishes
     from vivavoce.errors import (
         CapabilityError,
@@ -70,9 +71,10 @@ if TYPE_CHECKING:
     from vivavoce.settings import Settings, Timeouts
 
 _HOMES = {
-    "api": ("FoundModel", "capabilities", "find_models", "providers", "save", "say"),
+    "api": ("save", "say"),
     "audio.result": ("Audio",),
     "blocking": ("Client", "SpeechStream", "Voices"),
+    "catalogue": ("FoundModel", "capabilities", "find_models", "providers"),
     "client": ("AsyncClient", "AsyncSpeechStream", "AsyncVoices", "Wishes"),
     "errors": (
         "CapabilityError",

@@ -165,6 +165,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "INTERFACE",
     "AudioData",
     "AudioFormat",
     "BodyData",
@@ -186,7 +187,6 @@ __all__ = [
     "Finished",
     "Gender",
     "HttpCall",
-    "INTERFACE",
     "InvalidValue",
     "LocalCall",
     "LocalEnd",

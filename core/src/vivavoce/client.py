@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import Any, Self, TypedDict, Unpack
 
 from vivavoce.audio.result import Audio, container_of
-from vivavoce.errors import InvalidValue, StreamStateError, UnknownVoice
+from vivavoce.catalogue import find_voices, get_voice
+from vivavoce.errors import InvalidValue, StreamStateError
 from vivavoce.model.audio import AudioFormat, Chunk
 from vivavoce.model.capability import Capabilities
 from vivavoce.model.card import ModelCard
@@ -20,7 +21,6 @@ from vivavoce.model.utterance import Utterance
 from vivavoce.model.voice import Voice, VoiceOrigin
 from vivavoce.pipeline.announce import Announcer
 from vivavoce.pipeline.collect import gather, write
-from vivavoce.pipeline.languages import match_language
 from vivavoce.pipeline.middleware import compose
 from vivavoce.pipeline.plan import Plan, make_plan
 from vivavoce.pipeline.retry import Retry
@@ -173,27 +173,11 @@ class ClientCore:
         self, language: str | None, origin: VoiceOrigin | str | None, model: str | None
     ) -> Iterator[Voice]:
         """Return the stock voices that fit."""
-        wanted_origin = None if origin is None else _origin(origin)
-        wanted_model = None if model is None else self.registry.model(self.info, model).name
-        for voice in self.info.voices():
-            if wanted_model is not None and wanted_model not in voice.models:
-                continue
-            if wanted_origin is not None and voice.origin is not wanted_origin:
-                continue
-            if language is None or match_language(language, (*voice.languages, *voice.dialects)):
-                yield voice
+        return find_voices(self.registry, self.info, language=language, origin=origin, model=model)
 
     def voice(self, voice_id: str) -> Voice:
         """Return the voice of this id."""
-        voices = {voice.id: voice for voice in self.info.voices()}
-        if voice_id not in voices:
-            near = nearest(voice_id, voices)
-            msg = (
-                f"{self.info.name!r} has no voice {voice_id!r}. {did_you_mean(near)}"
-                f"`vivavoce voices {self.info.name}` lists them."
-            )
-            raise UnknownVoice(msg, name=voice_id, nearest=near)
-        return voices[voice_id]
+        return get_voice(self.info, voice_id)
 
     async def close(self) -> None:
         """Free what is held. Harmless when repeated."""
@@ -209,14 +193,6 @@ class ClientCore:
         if self._is_closed:
             msg = "This client is closed. Make a new one, or keep it open while speaking."
             raise StreamStateError(msg)
-
-
-def _origin(value: VoiceOrigin | str) -> VoiceOrigin:
-    try:
-        return VoiceOrigin(value)
-    except ValueError:
-        msg = f"{value!r} is no origin of a voice. Choose {', '.join(VoiceOrigin)}."
-        raise InvalidValue(msg) from None
 
 
 def wishes_for_file(path: str | os.PathLike[str], wishes: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from typing import IO, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 from attrs import define
 
 from vivavoce.errors import InvalidValue, StreamStateError
 from vivavoce.model.timing import Mark, MarkKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["CaptionWriter"]
 
@@ -20,6 +23,8 @@ SENTENCE_CHARS = 2 * LINE_CHARS
 WORDS_MS = 5_000
 SENTENCE_MS = 7_000
 GAP_MS = 800
+# Shown this long when its end is not known and nothing follows.
+ALONE_MS = 1_000
 
 _SENTENCE_BREAK = re.compile(r"[.!?…][\"'”»)\]]*\s|[。！？।]|\n\s*\n")
 
@@ -125,6 +130,8 @@ class _Captions:
         self._open: _Caption | None = None  # still growing
         self._held: _Caption | None = None  # complete, but its end waits for the next one
         self._covered = 0  # words before this index are in a sentence's caption
+        self._reached = 0  # where the marks of complete captions end in the text
+        self._spread_to = 0  # the same with the punctuation behind them
         self._count = 0
         self._file.write(self._head())
 
@@ -141,18 +148,21 @@ class _Captions:
             self._held = None
 
     def _add_sentence(self, sentence: _Caption) -> None:
-        is_begun = self._held is not None and sentence.text_start < self._held.text_end
-        if is_begun or sentence.text_start < self._covered:
+        if sentence.text_start < max(self._reached, self._covered):
             return  # its words have been shown
-        if self._open is not None and not self._open.is_sentence:
-            words = self._open
-            if words.text_start >= sentence.text_start:
-                self._open = None  # the sentence says the same and more
-                sentence.start_ms = min(sentence.start_ms, words.start_ms)
+        is_short = (
+            len(self._shown(sentence)) <= SENTENCE_CHARS
+            and sentence.end_ms - sentence.start_ms <= SENTENCE_MS
+        )
+        words = self._open
+        if words is not None and not words.is_sentence and sentence.text_start < words.text_end:
+            if not is_short or words.text_end > sentence.text_end:
+                return  # the words tell it better
+            self._open = None  # the sentence says the same and more
+            sentence.start_ms = min(sentence.start_ms, words.start_ms)
         self._complete()
         self._open = sentence
-        is_short = len(self._shown(sentence)) <= SENTENCE_CHARS
-        if is_short and sentence.end_ms - sentence.start_ms <= SENTENCE_MS:
+        if is_short:
             self._covered = sentence.text_end
 
     def _add_word(self, word: _Caption) -> None:
@@ -179,12 +189,17 @@ class _Captions:
             return False
         if word.start_ms - open_.end_ms > GAP_MS or word.end_ms - open_.start_ms > WORDS_MS:
             return False
-        return len(" ".join(self._text[open_.text_start : word.text_end].split())) <= LINE_CHARS
+        line = self._text[open_.text_start : word.text_end]
+        return len(" ".join(line.split())) <= LINE_CHARS
 
     def _complete(self) -> None:
         """End the open caption, and write the one before it, whose end is now sure."""
         caption, self._open = self._open, None
-        if caption is None or not self._shown(caption):
+        if caption is None:
+            return
+        self._reached = max(self._reached, caption.text_end)
+        self._spread(caption)
+        if not self._shown(caption):
             return
         held = self._held
         if held is not None and caption.start_ms <= held.start_ms:
@@ -195,21 +210,25 @@ class _Captions:
         if held is not None:
             held.end_ms = min(held.end_ms, caption.start_ms)
             self._write(held)
-        caption.end_ms = max(caption.end_ms, caption.start_ms + 1)
+        if caption.end_ms <= caption.start_ms:
+            caption.end_ms = caption.start_ms + ALONE_MS
         self._held = caption
 
-    def _shown(self, caption: _Caption) -> str:
-        """Return the caption's text on one line, with the punctuation around its words."""
-        begin, end = caption.text_start, min(caption.text_end, len(self._text))
-        floor = self._held.text_end if self._held is not None else 0
-        while begin > floor and _is_punctuation(self._text[begin - 1]):
+    def _spread(self, caption: _Caption) -> None:
+        """Take in the punctuation around the caption's words; none is shown twice."""
+        text = self._text
+        begin, end = caption.text_start, min(caption.text_end, len(text))
+        while begin > self._spread_to and _is_punctuation(text[begin - 1]):
             begin -= 1
-        while end < len(self._text) and _is_punctuation(self._text[end]):
+        while end < len(text) and _is_punctuation(text[end]):
             end += 1
-        return " ".join(self._text[begin:end].split())
+        caption.text_start, caption.text_end = max(begin, self._spread_to), end
+        self._spread_to = max(self._spread_to, end)
+
+    def _shown(self, caption: _Caption) -> str:
+        return " ".join(self._text[caption.text_start : caption.text_end].split())
 
     def _write(self, caption: _Caption) -> None:
-        self._held = None  # its own end is no floor for its text
         self._count += 1
         begin, end = self._time(caption.start_ms), self._time(caption.end_ms)
         lines = textwrap.wrap(
@@ -264,7 +283,7 @@ class _Vtt(_Captions):
         return _clock(milliseconds, ".")
 
 
-_FORMS: dict[str, type[_Json | _Srt | _Vtt]] = {"srt": _Srt, "vtt": _Vtt, "json": _Json}
+_FORMS: dict[str, Callable[[IO[str], str], _Form]] = {"srt": _Srt, "vtt": _Vtt, "json": _Json}
 
 
 def _caption_of(mark: Mark) -> _Caption:

@@ -72,7 +72,10 @@ class FileEncoder:
 
     def __init__(self, file: IO[bytes], source: AudioFormat, target: AudioFormat) -> None:
         """
-        Take an empty binary file that can seek, what comes, and what is to be written.
+        Take an empty binary file, what comes, and what is to be written.
+
+        Into a file that cannot seek, such as a pipe, it is written as by
+        :func:`stream_encoder`.
 
         Raises:
             InvalidValue: If *source* is compressed, *target* cannot be written at
@@ -81,11 +84,13 @@ class FileEncoder:
         """
         _check_target(target)
         self._samples = to_samples(source, target)
-        self._encoder: _PlainFile | _SoundfileWriter = (
-            _SoundfileWriter(target, _FileSink(file), {})
-            if needs_encoder_extra(target)
-            else _PlainFile(file, target)
-        )
+        self._encoder: _StreamedFile | _PlainFile | _SoundfileWriter
+        if not file.seekable():
+            self._encoder = _StreamedFile(file, target)
+        elif needs_encoder_extra(target):
+            self._encoder = _SoundfileWriter(target, _FileSink(file), {})
+        else:
+            self._encoder = _PlainFile(file, target)
 
     def feed(self, data: bytes) -> bytes:
         """
@@ -105,38 +110,48 @@ class FileEncoder:
         return b""
 
 
+class _StreamedFile:
+    """A file that cannot go back, such as a pipe."""
+
+    def __init__(self, file: IO[bytes], target: AudioFormat) -> None:
+        self._file = file
+        self._stage = stream_encoder(target)
+
+    def write(self, samples: bytes) -> None:
+        self._file.write(self._stage.feed(samples))
+
+    def close(self) -> None:
+        self._file.write(self._stage.finish())
+
+
 class _PlainFile:
     """Raw samples, G.711 and WAV in a file; the WAV header is written again at the end."""
 
     def __init__(self, file: IO[bytes], target: AudioFormat) -> None:
         self._file = file
         self._target = target
+        self._is_wav = target.container is Container.WAV
         self._data_bytes = 0
         self._plain = _PlainEncoder(target, b"")
-        self._file.write(self._header())
+        if self._is_wav:
+            self._file.write(wav_header(target, None))
 
     def write(self, samples: bytes) -> None:
         encoded = self._plain.feed(samples)
         self._data_bytes += len(encoded)
-        self._header()  # refuses what is too long for WAV
+        if self._is_wav:
+            wav_header(self._target, self._data_bytes)  # refuses what is too long
         self._file.write(encoded)
 
     def close(self) -> None:
         self._plain.finish()
-        # A pipe or a device cannot go back; it keeps a header of unknown sizes.
-        if self._target.container is not Container.WAV or not self._file.seekable():
+        if not self._is_wav:
             return
         if self._data_bytes % 2:
             self._file.write(b"\x00")
         self._file.seek(0)
-        self._file.write(self._header())
+        self._file.write(wav_header(self._target, self._data_bytes))
         self._file.seek(0, 2)
-
-    def _header(self) -> bytes:
-        if self._target.container is not Container.WAV:
-            return b""
-        is_unknown = not self._data_bytes or not self._file.seekable()
-        return wav_header(self._target, None if is_unknown else self._data_bytes)
 
 
 class _PlainEncoder:
@@ -278,7 +293,7 @@ class _FileSink:
             return 0
         try:
             self._file.write(bytes(data))
-        except BaseException as error:  # also Ctrl-C, which would be lost in the callback
+        except BaseException as error:  # noqa: BLE001 - C would lose it; raised by _guarded
             self.error = error
             return 0
         return len(data)
@@ -295,7 +310,7 @@ class _FileSink:
     def _kept(self, call: Callable[[], int]) -> int:
         try:
             return call()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - as in write
             self.error = self.error or error
             return 0
 

@@ -8,7 +8,8 @@ import io
 import os
 import secrets
 import stat
-from typing import IO, TYPE_CHECKING, Any, Literal, overload
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, overload
 
 from vivavoce.errors import OutputError
 
@@ -55,39 +56,39 @@ def atomic_output(
             or not writable; while writing or leaving, if the disk is full or
             the file cannot be put in place.
     """
-    return _atomic_output(os.fspath(path), encoding, is_durable=is_durable)
+    return _atomic_output(Path(path), encoding, is_durable=is_durable)
 
 
 @contextlib.contextmanager
-def _atomic_output(path: str, encoding: str | None, *, is_durable: bool) -> Iterator[IO[Any]]:
+def _atomic_output(path: Path, encoding: str | None, *, is_durable: bool) -> Iterator[IO[Any]]:
     mode = _existing_mode(path)
     if mode is not None and not stat.S_ISREG(mode):
-        with _opened(_OutputFile(path, path, "wb"), encoding) as file:
+        with _opened(_OutputFile(os.fspath(path), path), encoding) as file:
             yield file
         return
     # The link stays, and what it points to is replaced.
-    target = os.path.realpath(path)
-    temporary = os.path.join(os.path.dirname(target), f".vivavoce-{secrets.token_hex(8)}.part")
+    target = path.resolve()
+    temporary = target.with_name(f".vivavoce-{secrets.token_hex(8)}.part")
     try:
         with _opened(_create(temporary, path), encoding) as file:
             yield file
             file.flush()
             _settle(file.fileno(), path, mode, is_durable=is_durable)
         with _translated(path):
-            os.replace(temporary, target)
+            temporary.replace(target)
     except BaseException:
         with contextlib.suppress(OSError):
-            os.unlink(temporary)
+            temporary.unlink()
         raise
 
 
 class _OutputFile(io.FileIO):
     """A file whose failures name the path the user knows."""
 
-    def __init__(self, file: int | str, path: str, mode: Literal["wb"] = "wb") -> None:
+    def __init__(self, file: int | str, path: Path) -> None:
         self._path = path
         with _translated(path):
-            super().__init__(file, mode)
+            super().__init__(file, "wb")
 
     def write(self, data: Any) -> int:
         with _translated(self._path):
@@ -98,10 +99,10 @@ class _OutputFile(io.FileIO):
             super().close()
 
 
-def _existing_mode(path: str) -> int | None:
+def _existing_mode(path: Path) -> int | None:
     """Return the mode bits of what is at *path*, or None if there is nothing."""
     try:
-        mode = os.stat(path).st_mode
+        mode = path.stat().st_mode
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
@@ -114,7 +115,7 @@ def _existing_mode(path: str) -> int | None:
     return mode
 
 
-def _create(temporary: str, path: str) -> _OutputFile:
+def _create(temporary: Path, path: Path) -> _OutputFile:
     # Not tempfile: that makes files only their owner can read; 0o666 less the
     # umask is what any other program would make.
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
@@ -127,7 +128,7 @@ def _opened(raw: _OutputFile, encoding: str | None) -> Iterator[IO[Any]]:
     """Give *raw* buffered; close it at the end even when the last write fails."""
     file: IO[Any] = io.BufferedWriter(raw)
     if encoding is not None:
-        file = io.TextIOWrapper(file, encoding=encoding, newline="")  # type: ignore[type-var]
+        file = io.TextIOWrapper(file, encoding=encoding, newline="")
     try:
         yield file
     except BaseException:
@@ -143,7 +144,7 @@ def _opened(raw: _OutputFile, encoding: str | None) -> Iterator[IO[Any]]:
         raw.close()
 
 
-def _settle(descriptor: int, path: str, mode: int | None, *, is_durable: bool) -> None:
+def _settle(descriptor: int, path: Path, mode: int | None, *, is_durable: bool) -> None:
     with _translated(path):
         if mode is not None and hasattr(os, "fchmod"):
             os.fchmod(descriptor, stat.S_IMODE(mode))
@@ -152,16 +153,16 @@ def _settle(descriptor: int, path: str, mode: int | None, *, is_durable: bool) -
 
 
 @contextlib.contextmanager
-def _translated(path: str) -> Iterator[None]:
+def _translated(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise _output_error(path, error) from error
 
 
-def _output_error(path: str, error: OSError | ValueError) -> OutputError:
+def _output_error(path: Path, error: OSError | ValueError) -> OutputError:
     code = error.errno if isinstance(error, OSError) else None
-    folder = os.path.dirname(path) or "."
+    folder = os.fspath(path.parent)
     if code == errno.EISDIR:
         reason = "it is a folder. Give the name of a file in it"
     elif code in (errno.ENOENT, errno.ENOTDIR):
@@ -174,4 +175,4 @@ def _output_error(path: str, error: OSError | ValueError) -> OutputError:
         reason = "its reader has gone"
     else:
         reason = f"{getattr(error, 'strerror', None) or error}. Choose another place"
-    return OutputError(f"Cannot write {path!r}: {reason}.")
+    return OutputError(f"Cannot write {os.fspath(path)!r}: {reason}.")

@@ -75,7 +75,7 @@ class Aligner:
         return len(self._rest)
 
 
-def samples_of(pcm: bytes) -> array[int]:
+def samples_of(pcm: bytes | memoryview) -> array[int]:
     """Return the samples of *pcm*, -32768 to 32767; a torn last byte is left out."""
     samples = array("h")
     samples.frombytes(memoryview(pcm)[: len(pcm) - len(pcm) % 2])
@@ -117,7 +117,7 @@ def level(pcm: bytes) -> tuple[float, float]:
     samples = samples_of(pcm)
     if not samples:
         return -math.inf, -math.inf
-    peak = max(max(samples), -min(samples))
+    peak = max(abs(max(samples)), abs(min(samples)))
     if not peak:
         return -math.inf, -math.inf
     mean_square = sum(map(operator.mul, samples, samples)) / len(samples)

@@ -42,8 +42,7 @@ def audio_html(pcm: bytes, audio_format: AudioFormat, marks: Sequence[Mark] = ()
         '<div style="max-width:600px">',
         _player(pcm, audio_format),
         _waveform(pcm, audio_format, marks, duration_s),
-        f'<div style="color:{_COLOUR};font:12px sans-serif">'
-        f"{_duration_text(duration_s)}, {html.escape(str(audio_format))}</div>",
+        _note(f"{_duration_text(duration_s)}, {audio_format}"),
         "</div>",
     ]
     return "".join(parts)
@@ -77,7 +76,7 @@ def _player(pcm: bytes, audio_format: AudioFormat) -> str:
             f"{len(pcm) / 1e6:.0f} MB of audio are too many for a player in a notebook. "
             "Save the audio to a file to hear it."
         )
-        return f'<div style="color:{_COLOUR};font:12px sans-serif">{note}</div>'
+        return _note(note)
     encoded = base64.b64encode(wav_header(audio_format, len(pcm)) + pcm).decode("ascii")
     return (
         '<audio controls preload="metadata" style="width:100%" '
@@ -108,6 +107,10 @@ def _waveform(
         f'<path d="{lines}" stroke="{_COLOUR}" stroke-width="{min(width, 2):.3g}"/>'
         f'<path d="{ticks}" stroke="{_COLOUR}"/></svg>'
     )
+
+
+def _note(text: str) -> str:
+    return f'<div style="color:{_COLOUR};font:12px sans-serif">{html.escape(text)}</div>'
 
 
 def _chosen(marks: Sequence[Mark]) -> Sequence[Mark]:

@@ -119,7 +119,8 @@ def to_samples(source: AudioFormat, target: AudioFormat, gain_db: float = 0.0) -
     """
     Return a stage from *source* to ``pcm_s16le`` at *target*'s rate and channels.
 
-    It makes the audio *gain_db* decibels louder. The target's encoding and container are not looked at.
+    It makes the audio *gain_db* decibels louder. The target's encoding and
+    container are not looked at.
 
     Raises:
         InvalidValue: If *source* is compressed.

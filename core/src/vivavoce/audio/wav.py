@@ -166,7 +166,7 @@ class WavHeaderReader:
         return 8 + size + size % 2
 
     def _read_riff(self, data: bytes) -> int:
-        if not (data[:4] in (b"RIFF"[: len(data)], b"RF64"[: len(data)])):
+        if data[:4] not in (b"RIFF"[: len(data)], b"RF64"[: len(data)]):
             msg = f"This is no WAV: it begins with {data[:4]!r}, not with b'RIFF'."
             raise InvalidValue(msg)
         if len(data) < 12:

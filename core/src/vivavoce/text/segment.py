@@ -7,6 +7,7 @@ with or without a full stop, needs the same memory and linear time.
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -89,14 +90,14 @@ def segment_text(
         InvalidValue: If a limit is below 1, or a single character with its
             accents measures more than *max_chars* (raised when it is reached).
     """
-    segmenter = Segmenter(
+    cutter = _Cutter(
         max_chars=max_chars,
         target_chars=target_chars,
         first_chars=first_chars,
         language=language,
         measure=measure,
     )
-    return _all_segments(segmenter, text)
+    return _all_segments(cutter, text)
 
 
 class Segmenter:
@@ -118,6 +119,56 @@ class Segmenter:
         measure: Callable[[str], int] = len,
     ) -> None:
         """Take the same limits as :func:`segment_text`."""
+        self._cutter = _Cutter(
+            max_chars=max_chars,
+            target_chars=target_chars,
+            first_chars=first_chars,
+            language=language,
+            measure=measure,
+        )
+
+    def push(self, piece: str) -> list[Segment]:
+        """
+        Add *piece* to the text.
+
+        Args:
+            piece: The next characters; any length, empty allowed.
+
+        Returns:
+            The segments whose end is now sure; often none.
+
+        Raises:
+            InvalidValue: As for :func:`segment_text`.
+        """
+        return list(self._cutter.feed(piece))
+
+    def flush(self) -> list[Segment]:
+        """
+        Return what is left; the last segment has ``is_last`` set.
+
+        The next :meth:`push` begins a new text at index 0.
+
+        Returns:
+            The remaining segments; none if no text was pushed.
+
+        Raises:
+            InvalidValue: As for :func:`segment_text`.
+        """
+        return list(self._cutter.finish())
+
+
+class _Cutter:
+    """The work of both doors: what is not yet in a segment, and when it will be."""
+
+    def __init__(
+        self,
+        *,
+        max_chars: int | None,
+        target_chars: int = 600,
+        first_chars: int | None = None,
+        language: str | None = None,
+        measure: Callable[[str], int] = len,
+    ) -> None:
         limits = {
             "max_chars": max_chars,
             "target_chars": target_chars,
@@ -137,41 +188,12 @@ class Segmenter:
         self._open_is_speakable = False
         self._tail = ""  # what no sentence end has been found in
 
-    def push(self, piece: str) -> list[Segment]:
-        """
-        Add *piece* to the text.
-
-        Args:
-            piece: The next characters; any length, empty allowed.
-
-        Returns:
-            The segments whose end is now sure; often none.
-
-        Raises:
-            InvalidValue: As for :func:`segment_text`.
-        """
-        return list(self._push(piece))
-
-    def flush(self) -> list[Segment]:
-        """
-        Return what is left; the last segment has ``is_last`` set.
-
-        The next :meth:`push` begins a new text at index 0.
-
-        Returns:
-            The remaining segments; none if no text was pushed.
-
-        Raises:
-            InvalidValue: As for :func:`segment_text`.
-        """
-        return list(self._flush())
-
-    def _push(self, piece: str) -> Iterator[Segment]:
+    def feed(self, piece: str) -> Iterator[Segment]:
         for begin in range(0, len(piece), WINDOW_CHARS):
             self._tail += piece[begin : begin + WINDOW_CHARS]
             yield from self._drain(is_end=False)
 
-    def _flush(self) -> Iterator[Segment]:
+    def finish(self) -> Iterator[Segment]:
         yield from self._drain(is_end=True)
         if self._open:
             yield Segment(text=self._open, start=self._start, is_last=True)
@@ -270,10 +292,10 @@ class Segmenter:
         return high if self._measure(unit[:high]) <= limit else low
 
 
-def _all_segments(segmenter: Segmenter, text: str) -> Iterator[Segment]:
+def _all_segments(cutter: _Cutter, text: str) -> Iterator[Segment]:
     for begin in range(0, len(text), WINDOW_CHARS):
-        yield from segmenter._push(text[begin : begin + WINDOW_CHARS])
-    yield from segmenter._flush()
+        yield from cutter.feed(text[begin : begin + WINDOW_CHARS])
+    yield from cutter.finish()
 
 
 def _sentence_ends(window: str, language: str) -> list[int]:
@@ -317,7 +339,7 @@ def _plain_sentences(window: str) -> list[str]:
 
 def _split_at(text: str, ends: list[int]) -> list[str]:
     borders = [0, *ends, len(text)]
-    parts = [text[begin:end] for begin, end in zip(borders, borders[1:], strict=False)]
+    parts = [text[begin:end] for begin, end in itertools.pairwise(borders)]
     return [part for part in parts if part]
 
 

@@ -20,10 +20,10 @@ _XML_LANG = "http://www.w3.org/XML/1998/namespace lang"
 _SEPARATOR = " "  # of namespace and name; it cannot be part of either
 
 # Control characters that XML 1.0 has no way to write.
-_NOT_XML = dict.fromkeys(
-    [code for code in range(0x20) if code not in (0x09, 0x0A, 0x0D)] + [0xFFFE, 0xFFFF], " "
+_NOT_XML = "".join(map(chr, {*range(0x20), 0xFFFE, 0xFFFF} - {0x09, 0x0A, 0x0D}))
+_ESCAPES = str.maketrans(
+    dict.fromkeys(_NOT_XML, " ") | {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
 )
-_ESCAPES = str.maketrans({**_NOT_XML, "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
 
 
 @frozen(kw_only=True)
@@ -118,7 +118,7 @@ class _Reader:
         # The declared encoding was that of the bytes; this text has none.
         self._raw = self._ssml.encode()
         try:
-            self._parser.Parse(self._raw, True)
+            self._parser.Parse(self._raw, True)  # noqa: FBT003 - takes no keywords
         except expat.ExpatError as error:
             reason = expat.errors.messages.get(error.code, "not well-formed")
             msg = f"The SSML cannot be read: {reason}"
@@ -211,7 +211,7 @@ class _Reader:
             raise self._fault_here(msg)
 
     def _refuse_doctype(self, *_declaration: object) -> None:
-        msg = "The SSML declares a document type or an entity, which is refused: remove <!DOCTYPE ...>"
+        msg = "The SSML declares a document type, which is refused: remove <!DOCTYPE ...>"
         raise self._fault_here(msg)
 
     def _fault_here(self, message: str) -> MarkupError:
