@@ -9,7 +9,7 @@ thread between, so that a chunk costs microseconds rather than a thread hop.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self, Unpack
 
@@ -243,6 +243,8 @@ class Client:
         path: str | os.PathLike[str],
         *,
         captions: str | os.PathLike[str] | None = None,
+        on_chunk: Callable[[Chunk], None] | None = None,
+        on_progress: Callable[[Report], None] | None = None,
         **wishes: Unpack[Wishes],
     ) -> Report:
         """
@@ -252,6 +254,8 @@ class Client:
             text: As in :meth:`stream`.
             path: Its ending names the format unless ``format=`` does.
             captions: Where marks go, ending in ``.vtt``, ``.srt`` or ``.json``.
+            on_chunk: Given each chunk of plain samples (``plan.samples``), say to play it.
+            on_progress: Given the report so far, after each chunk.
             **wishes: As in :meth:`stream`.
 
         Raises:
@@ -260,7 +264,9 @@ class Client:
         """
         plan = self._core.plan(text, wishes_for_file(path, wishes))
         run = self._core.run(plan, wants_stream=True, encode=False)
-        return run_blocking(write(run, path, captions))
+        return run_blocking(
+            write(run, path, captions, on_chunk=on_chunk, on_progress=on_progress)
+        )
 
     def close(self) -> None:
         """Free connections and the provider. Harmless when repeated."""

@@ -439,6 +439,8 @@ class AsyncClient:
         path: str | os.PathLike[str],
         *,
         captions: str | os.PathLike[str] | None = None,
+        on_chunk: Callable[[Chunk], None] | None = None,
+        on_progress: Callable[[Report], None] | None = None,
         **wishes: Unpack[Wishes],
     ) -> Report:
         """
@@ -448,6 +450,8 @@ class AsyncClient:
             text: As in :meth:`stream`.
             path: Its ending names the format unless ``format=`` does.
             captions: Where marks go, ending in ``.vtt``, ``.srt`` or ``.json``.
+            on_chunk: Given each chunk of plain samples (``plan.samples``), say to play it.
+            on_progress: Given the report so far, after each chunk.
             **wishes: As in :meth:`stream`.
 
         Raises:
@@ -455,7 +459,8 @@ class AsyncClient:
                 written. A file that is not whole never has its name.
         """
         plan = self._core.plan(text, wishes_for_file(path, wishes))
-        return await write(self._core.run(plan, wants_stream=True, encode=False), path, captions)
+        run = self._core.run(plan, wants_stream=True, encode=False)
+        return await write(run, path, captions, on_chunk=on_chunk, on_progress=on_progress)
 
     async def aclose(self) -> None:
         """Free connections and the provider. Harmless when repeated."""

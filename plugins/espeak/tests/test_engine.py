@@ -442,8 +442,44 @@ def test_each_word_is_reported_once_in_place(words: list[str], gaps: list[str]) 
     assert samples[-1] <= speech.samples
 
 
-@settings(max_examples=80, deadline=None)
-@given(st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
+PIECES = (
+    *("of a", "to be", "in the", "don't", "U.S.A.", "x" * 40, "½", "12,000", "5.50", "10:30", "€"),
+    *(
+        " ",
+        "  ",
+        "\n",
+        ". ",
+        ", ",
+        "-",
+        "(",
+        '"',
+        "...",
+        "😀",
+        "👩‍👩‍👧",
+        "\u0301",
+        "\u00ad",
+        "\u200b",
+    ),
+    *(
+        "<s>",
+        "</s>",
+        "<",
+        ">",
+        "&",
+        ";",
+        "&amp;",
+        "&#65;",
+        "<mark name='x'/>",
+        "的",
+        "世界",
+        "สวัสดี",
+    ),
+)
+any_character = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.lists(st.sampled_from(PIECES) | any_character).map("".join))
 def test_any_text_gives_events_inside_it(text: str) -> None:
     """Whatever the text, each event lies inside it and no word is blank or torn by a space."""
     for ssml in (False, True):

@@ -61,7 +61,10 @@ def decode(audio: bytes | str | os.PathLike[str]) -> tuple[AudioFormat, bytes]:
     try:
         with soundfile.SoundFile(source) as file:
             audio_format = AudioFormat(sample_rate_hz=file.samplerate, channels=file.channels)
-            # Block by block: a streamed file tells a length of 2**63 or a wrong one.
+            # soundfile seeks after each read, which fails at the end of a streamed
+            # FLAC: its length is unknown. Unseekable, it is read to its end.
+            file.seekable = lambda: False
+            # And block by block: that length would be 2**63.
             blocks = iter(
                 lambda: file.read(_DECODE_FRAMES, dtype="int16").astype("<i2").tobytes(), b""
             )

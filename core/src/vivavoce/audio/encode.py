@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import IO, TYPE_CHECKING, Any
 
 from vivavoce.audio.g711 import encode_g711
-from vivavoce.audio.pcm import Aligner, import_extra
+from vivavoce.audio.pcm import FULL_SCALE, Aligner, import_extra
 from vivavoce.audio.stages import Stage, to_samples
 from vivavoce.audio.wav import wav_header
 from vivavoce.errors import InvalidValue
@@ -202,9 +202,11 @@ class _SoundfileWriter:
         self, target: AudioFormat, sink: _AppendingSink | _FileSink, settings: dict[str, Any]
     ) -> None:
         purpose = f"writing {target.encoding.value}"
-        import_extra("numpy", purpose)
+        self._numpy: Any = import_extra("numpy", purpose)
         soundfile = import_extra("soundfile", purpose)
         container, subtype = _SOUNDFILE_NAMES[target.encoding]
+        self._is_mp3 = target.encoding is Encoding.MP3
+        self._channels = target.channels
         self._aligner = Aligner(2 * target.channels)
         self._sink = sink
         self._file: Any = soundfile.SoundFile(
@@ -220,11 +222,19 @@ class _SoundfileWriter:
     def write(self, data: bytes) -> None:
         samples = self._aligner.align(data)
         if samples:
-            self._guarded(lambda: self._file.buffer_write(samples, dtype="int16"))
+            self._guarded(lambda: self._write(samples))
 
     def close(self) -> None:
         self._aligner.finish()
         self._guarded(self._file.close)
+
+    def _write(self, samples: bytes) -> None:
+        if not self._is_mp3:
+            self._file.buffer_write(samples, dtype="int16")
+            return
+        # libsndfile 1.2.2 garbles 16-bit stereo on its way to MP3; floats arrive whole.
+        numbers = self._numpy.frombuffer(samples, dtype="<i2").reshape(-1, self._channels)
+        self._file.write(numbers.astype(self._numpy.float32) / FULL_SCALE)
 
     def _guarded(self, call: Callable[[], object]) -> None:
         """Run *call*, and raise what the sink met inside instead of what soundfile made of it."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from attrs import Attribute, field, frozen
 
 from vivavoce.errors import InvalidValue
@@ -20,12 +18,13 @@ LIMITS = {
 }
 
 
-def _check(_instance: object, attribute: Attribute[float], value: float) -> None:
+def _check(_instance: object, attribute: Attribute[float], value: object) -> None:
     low, high, meaning = LIMITS[attribute.name]
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or not low <= value <= high:
-        msg = f"{attribute.name} is {meaning}; {value!r} is not from {low} to {high}."
-        raise InvalidValue(msg)
+    # NaN is in no range, and so is refused as well.
+    if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
+        return
+    msg = f"{attribute.name} is {meaning}; {value!r} is not from {low} to {high}."
+    raise InvalidValue(msg)
 
 
 @frozen(kw_only=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from vivavoce.audio.captions import CaptionWriter
@@ -16,7 +17,7 @@ from vivavoce.model.report import Report
 from vivavoce.model.timing import Mark
 from vivavoce.pipeline.run import SpeechRun
 
-__all__ = ["gather", "write"]
+__all__ = ["gather", "open_captions", "write"]
 
 
 async def gather(run: SpeechRun) -> Audio:
@@ -55,6 +56,9 @@ async def write(
     run: SpeechRun,
     path: str | os.PathLike[str],
     captions: str | os.PathLike[str] | None,
+    *,
+    on_chunk: Callable[[Chunk], None] | None = None,
+    on_progress: Callable[[Report], None] | None = None,
 ) -> Report:
     """
     Write *run* to a file, and its marks to another; both appear whole or not at all.
@@ -65,6 +69,9 @@ async def write(
         run: Made with ``encode=False``.
         path: Where the audio goes, in the plan's target format.
         captions: Where the marks go (``.vtt``, ``.srt``, ``.json``), or None.
+        on_chunk: Given each chunk of plain samples, once it is written.
+        on_progress: Given the report so far, after each chunk. Whatever one of the
+            two raises ends the synthesis, and no file appears.
     """
     try:
         with ExitStack() as stack:
@@ -72,17 +79,26 @@ async def write(
             encoder = FileEncoder(file, run.format, run.plan.target)
             writer = None
             if captions is not None:
-                text_file = stack.enter_context(atomic_output(captions, encoding="utf-8"))
-                kind = Path(captions).suffix.lower().removeprefix(".")
-                writer = CaptionWriter(text_file, kind, run.plan.utterance.text)
+                writer = stack.enter_context(open_captions(captions, run.plan.utterance.text))
             while (chunk := await run.next_chunk()) is not None:
                 _write_chunk(chunk, encoder, writer)
+                if on_chunk is not None:
+                    on_chunk(chunk)
+                if on_progress is not None:
+                    on_progress(run.report)
             encoder.finish()
-            if writer is not None:
-                writer.close()
     finally:
         await run.close()
     return run.report
+
+
+@contextmanager
+def open_captions(path: str | os.PathLike[str], text: str) -> Iterator[CaptionWriter]:
+    """Give a writer of marks whose file appears at the end, whole or not at all."""
+    with atomic_output(path, encoding="utf-8") as file:
+        writer = CaptionWriter(file, Path(path).suffix.lower().removeprefix("."), text)
+        yield writer
+        writer.close()
 
 
 def _write_chunk(chunk: Chunk, encoder: FileEncoder, writer: CaptionWriter | None) -> None:
