@@ -188,6 +188,11 @@ def test_a_file_encoder_converts():
     assert found.duration_s(len(samples)) == pytest.approx(1, abs=0.001)
 
 
+def feed_noise(encoder):
+    for _ in range(20):
+        encoder.feed(np.random.default_rng(1).bytes(48000))
+
+
 class Broken(io.BytesIO):
     """Fails after 5000 bytes, as a full disk does."""
 
@@ -209,8 +214,7 @@ def test_the_file_s_own_error_comes_out(name, error, capfd):
     """What a write raises comes out of feed or finish as it was, through C code too."""
     encoder = FileEncoder(Broken(error), named("pcm"), named(name))
     with pytest.raises(type(error)) as caught:
-        for _ in range(20):
-            encoder.feed(np.random.default_rng(1).bytes(48000))
+        feed_noise(encoder)
     assert caught.value is error
     assert "Traceback" not in capfd.readouterr().err
 

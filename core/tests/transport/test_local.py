@@ -352,8 +352,8 @@ class TestForgotten:
 class TestOtherThread:
     def test_closed_under_reader(self):
         """A sync reader that waits hears at once that another thread has closed."""
-        conversation = BlockingLocal(LocalCall(run=lambda sink: stop_waiting.wait(10)))
         stop_waiting = threading.Event()
+        conversation = BlockingLocal(LocalCall(run=lambda sink: stop_waiting.wait(10)))
         outcome = []
 
         def read():
@@ -364,6 +364,8 @@ class TestOtherThread:
 
         thread = threading.Thread(target=read)
         thread.start()
+        while not conversation._sink._reader_waits:
+            thread.join(0.001)
         conversation._sink.stop()
         thread.join(5)
         stop_waiting.set()

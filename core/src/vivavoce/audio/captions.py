@@ -217,7 +217,7 @@ class _Captions:
     def _spread(self, caption: _Caption) -> None:
         """Take in the punctuation around the caption's words; none is shown twice."""
         text = self._text
-        begin, end = caption.text_start, min(caption.text_end, len(text))
+        begin, end = min(caption.text_start, len(text)), min(caption.text_end, len(text))
         while begin > self._spread_to and _is_punctuation(text[begin - 1]):
             begin -= 1
         while end < len(text) and _is_punctuation(text[end]):

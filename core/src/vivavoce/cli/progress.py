@@ -1,0 +1,46 @@
+"""How far a long text has been spoken, on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vivavoce.model.report import Report
+
+__all__ = ["LONG_CHARACTERS", "progress_bar"]
+
+LONG_CHARACTERS = 2_000
+"""From here on a text takes long enough for a bar: two minutes of speech."""
+
+
+@contextmanager
+def progress_bar(
+    total: int, *, is_wanted: bool | None
+) -> Iterator[Callable[[Report], None] | None]:
+    """
+    Give what to call with each report, or None where no bar is shown.
+
+    Args:
+        total: Characters of the text.
+        is_wanted: None shows it for long texts. In any case only a terminal gets one.
+    """
+    if not sys.stderr.isatty() or not (is_wanted or total >= LONG_CHARACTERS):
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        BarColumn(),
+        TextColumn("{task.completed:,.0f} of {task.total:,.0f} characters"),
+        TextColumn("{task.fields[audio_s]:,.0f} s of speech"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("speaking", total=total, audio_s=0.0)
+        yield lambda report: progress.update(
+            task, completed=report.characters, audio_s=report.audio_s
+        )

@@ -1,0 +1,168 @@
+"""``vivavoce say``: text in, speech out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vivavoce.cli.ends import tell, writing_stdout
+from vivavoce.cli.options import debug_option
+from vivavoce.cli.wishes import Asked, wish_options
+
+if TYPE_CHECKING:
+    from vivavoce.blocking import Client
+    from vivavoce.model.report import Report
+
+__all__ = ["say"]
+
+_HELP = """\
+Speak a text into a file, aloud or to standard output.
+
+TEXT is the text itself; @FILE reads a UTF-8 file and - reads standard input. A text that begins
+with @ is written with @@, and one that begins with - comes after --.
+
+\b
+  vivavoce say "Good morning." -o morning.wav
+  vivavoce say @book.txt -p acme/large:ann -o book.mp3 --marks book.vtt
+  vivavoce say "Good morning." -o - | aplay
+  vivavoce say -o cold.wav -- "-5 degrees"
+
+A file appears only when it is whole. To standard output a WAV is streamed, whose header does not
+tell the length; --format pcm gives bare samples.
+"""
+
+
+@click.command("say", help=_HELP, short_help="Speak a text into a file, aloud or to standard output.")
+@wish_options
+@click.option("--play", is_flag=True, help="Play it while it is made (extra: play).")
+@click.option(
+    "--progress/--quiet",
+    " /-q",
+    "progress",
+    default=None,
+    help="Show a progress bar, or say nothing at all. Else: a bar for long texts.",
+)
+@debug_option
+def say(play: bool, progress: bool | None, **values: Any) -> None:  # noqa: FBT001 - by click, by name
+    """Speak; see the help above."""
+    _check_ways(values["output"], values["format"], play=play)
+    asked = Asked(values)
+    with asked.client() as client, ExitStack() as stack:
+        job = _Job(client, asked)
+        if play:
+            from vivavoce.cli.play import Player
+
+            job.on_samples = stack.enter_context(Player(job.plan.samples)).write
+        if progress is not False:
+            from vivavoce.cli.progress import progress_bar
+
+            job.on_progress = stack.enter_context(
+                progress_bar(len(asked.text), is_wanted=progress)
+            )
+        report = job.run()
+    if progress is not False:
+        _tell_end(report, asked)
+
+
+def _check_ways(output: str | None, name: str | None, *, play: bool) -> None:
+    """Refuse where nobody would hear it, or where it would spoil a terminal."""
+    if output is None and not play:
+        msg = "Where shall the audio go? Give -o FILE, or --play to hear it."
+        raise click.UsageError(msg, click.get_current_context())
+    if output is None and name is not None:
+        msg = "--format is of the audio written; give -o FILE with it."
+        raise click.UsageError(msg, click.get_current_context())
+    if output == "-" and play:
+        msg = "--play and -o - cannot be used together. Pipe into `tee` and a player instead."
+        raise click.UsageError(msg, click.get_current_context())
+    if output == "-" and sys.stdout.isatty():
+        msg = "Audio is not written to a terminal. Give -o FILE, or pipe it into a program."
+        raise click.UsageError(msg, click.get_current_context())
+    if output is not None and Path(output).is_dir():
+        # Before the ending is looked at: a folder has none, and that is not the point.
+        msg = f"{output!r} is a folder. Give the name of a file in it."
+        raise click.UsageError(msg, click.get_current_context())
+
+
+class _Job:
+    """One synthesis and where its audio goes."""
+
+    def __init__(self, client: Client, asked: Asked) -> None:
+        self._client = client
+        self._asked = asked
+        wishes = asked.wishes(client.model)
+        is_heard_only = asked.output is None
+        self._wishes = {**wishes, "format": "pcm"} if is_heard_only else asked.file_wishes(wishes)
+        self.plan = client.explain(asked.text, **self._wishes)
+        self.plan.check()
+        self.on_samples: Callable[[bytes], None] | None = None
+        self.on_progress: Callable[[Report], None] | None = None
+
+    def run(self) -> Report:
+        """Speak, and return what happened."""
+        if self._asked.output is None:
+            assert self.on_samples is not None
+            return self._stream(self.on_samples)
+        if self._asked.output == "-":
+            return self._to_stdout()
+        on_samples = self.on_samples
+        return self._client.save(
+            self._asked.text,
+            self._asked.output,
+            captions=self._asked.marks,
+            on_chunk=None if on_samples is None else lambda chunk: on_samples(chunk.data),
+            on_progress=self.on_progress,
+            **self._wishes,
+        )
+
+    def _to_stdout(self) -> Report:
+        out = click.get_binary_stream("stdout")
+
+        def write(data: bytes) -> None:
+            with writing_stdout():
+                out.write(data)
+                # A player at the other end wants to begin now.
+                out.flush()
+
+        return self._stream(write)
+
+    def _stream(self, write: Callable[[bytes], None]) -> Report:
+        from vivavoce.pipeline.collect import open_captions
+
+        with ExitStack() as stack:
+            captions = None
+            if self._asked.marks is not None:
+                captions = stack.enter_context(open_captions(self._asked.marks, self._asked.text))
+            stream = stack.enter_context(self._client.stream(self._asked.text, **self._wishes))
+            for chunk in stream:
+                write(chunk.data)
+                if captions is not None:
+                    for mark in chunk.marks:
+                        captions.add(mark)
+                if self.on_progress is not None:
+                    self.on_progress(stream.report)
+        return stream.report
+
+
+def _tell_end(report: Report, asked: Asked) -> None:
+    """Say on standard error what was made, and what was not as asked."""
+    is_file = asked.output not in (None, "-")
+    made = f"wrote {asked.output}" if is_file else "spoke"
+    if asked.marks is not None:
+        made += f" and {asked.marks}" if is_file else f", wrote {asked.marks}"
+    facts = [f"{report.audio_s:.2f} s of speech"]
+    # Who listens or reads slowly sets the pace of the others: the time taken says nothing there.
+    if is_file and report.rtf is not None:
+        facts.append(f"RTF {report.rtf:.3f}")
+    elif report.ttfa_s is not None:
+        facts.append(f"first audio after {report.ttfa_s:.3f} s")
+    if report.cost:
+        facts.append(f"cost {report.cost} {report.currency}".rstrip())
+    tell(f"{made}: {', '.join(facts)}")
+    for warning in report.warnings:
+        tell(f"note: {warning}")
