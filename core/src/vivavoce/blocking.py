@@ -179,6 +179,11 @@ class Client:
         return self._core.info
 
     @property
+    def model(self) -> ModelCard:
+        """The model spoken with."""
+        return self._core.model
+
+    @property
     def models(self) -> tuple[ModelCard, ...]:
         """The provider's models, the default first."""
         return self._core.info.models
