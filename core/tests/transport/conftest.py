@@ -276,6 +276,15 @@ class Face:
             await asyncio.sleep(0)  # cancelled tasks of the libraries end here
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_collection() -> Iterator[None]:
+    """Collecting after each test looks only at what came since: a tenth of the time."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture(autouse=True)
 def nothing_left() -> Iterator[None]:
     """No thread outlives a test, and no socket is left to the garbage collector."""

@@ -339,6 +339,9 @@ def test_no_file_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     Speech(SENTENCE, stopped=lambda: True)
     with pytest.raises(ZeroDivisionError):
         engine().speak(SENTENCE, voice=VOICE, on_audio=lambda _: bool(1 // 0))
+    for thread in threading.enumerate():
+        if thread.name == "espeak-spare":
+            thread.join()
     assert list(tmp_path.iterdir()) == []
 
 

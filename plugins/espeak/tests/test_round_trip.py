@@ -51,7 +51,11 @@ def _files(package):
 
 
 def _plain(text):
-    return " ".join(re.sub(r"[^a-z0-9' ]", " ", text.lower()).split()).replace("20", "twenty").replace("3 ", "three ")
+    return (
+        " ".join(re.sub(r"[^a-z0-9' ]", " ", text.lower()).split())
+        .replace("20", "twenty")
+        .replace("3 ", "three ")
+    )
 
 
 @pytest.mark.asr

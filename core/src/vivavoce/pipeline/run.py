@@ -127,8 +127,8 @@ class SpeechRun:
         self._started_s: float | None = None
         self._ended_s: float | None = None
         self._first_audio_s: float | None = None
-        self._before_request_s = 0.0
-        self._given_s = 0.0
+        self._before_request_bytes = 0
+        self._given_bytes = 0
         self._characters = 0
         self._count = 0
         self._request_ids: list[str] = []
@@ -191,6 +191,11 @@ class SpeechRun:
             warnings=tuple(self._warnings),
             facts=dict(self._facts),
         )
+
+    @property
+    def _given_s(self) -> float:
+        # Reckoned from bytes each time: a sum of seconds drifts away from the samples.
+        return _duration_s(self.plan.source, self._given_bytes)
 
     def _elapsed_s(self) -> float:
         if self._started_s is None:
@@ -339,8 +344,13 @@ class SpeechRun:
             return ()
         due.sort(key=_end_of)  # stable: of equals the first to come stays first
         request.marks = [mark for mark in request.marks if mark.end_s > until_s]
+        before_s = _duration_s(request.exchange.format, self._before_request_bytes)
+        end_s = _duration_s(
+            request.exchange.format, self._before_request_bytes + request.audio_bytes
+        )
+        # Held again: the sum of two times may lie a hair past the sum of their samples.
         return tuple(
-            mark.shifted(seconds=self._before_request_s, characters=request.segment.start)
+            _held_to(mark.shifted(seconds=before_s, characters=request.segment.start), end_s)
             for mark in due
         )
 
@@ -366,7 +376,7 @@ class SpeechRun:
             )
             raise NoAudio(msg)
         self._held_marks += self._last_marks(request)
-        self._before_request_s += request.audio_s
+        self._before_request_bytes += request.audio_bytes
         self._usage = _sum(self._usage, request.facts.usage)
         self._count += 1
         self._characters += len(request.segment.text)
@@ -399,7 +409,7 @@ class SpeechRun:
         self._held_marks += chunk.marks
         data = self._stage.feed(chunk.data)
         start_s = self._given_s
-        self._given_s += _duration_s(self.plan.source, len(chunk.data))
+        self._given_bytes += len(chunk.data)
         if data:
             self._give(data, start_s)
 

@@ -6,9 +6,10 @@ phase of its wave generator and the place in its pitch flutter. The latter canno
 call, so the same text spoken twice by one loaded library differs (by up to about 20 ms in length).
 And two threads in one library mix their speech. A library just loaded always starts equal.
 Therefore every call of :meth:`Engine.speak` has a private copy of the library, which is unloaded
-after it; the next one is loaded aside meanwhile. That costs about 5 ms a call and 1 to 3 MB while it lasts, and buys output that is
-equal byte for byte, threads that do not wait for each other, parameters that cannot leak into the
-next call, and a forked process that needs no care.
+after it; the next one is loaded aside meanwhile. That costs about 5 ms a call, seldom waited for,
+and 1 to 3 MB while it lasts, and buys output that is equal byte for byte, threads that do not wait
+for each other, parameters that cannot leak into the next call, and a forked process that needs no
+care.
 
 Where a copy cannot be loaded (a temporary directory that forbids it) one library is shared under a
 lock. Then output is correct but not repeatable to the byte, and calls wait for each other.
@@ -246,7 +247,6 @@ class _Instance:
             self.close()
             raise EngineError(f"The speech engine cannot read its data in {str(data)!r}.")
         lib.espeak_SetUriCallback(_refuse_uri)
-        self.reseed()
 
     def reseed(self) -> None:
         # Breath noise is random, and the engine seeds it with the time of day.
@@ -601,15 +601,14 @@ class Engine:
         with self._instance(name, stopped) as instance:
             if instance is None:
                 return False
+            instance.reseed()
             return run.speak(instance, raw, name, parameters, flags)
 
     @contextlib.contextmanager
     def _instance(self, voice: bytes, stopped: Callable[[], bool]) -> Iterator[_Instance | None]:
         """Give a library nobody else uses meanwhile, or None if stopped while waiting for it."""
         if self._shared is None:
-            with self._lock:
-                spare, self._spare = self._spare, None
-            spare = spare or _Spare(self._library, self._data)
+            spare = self._take_spare(voice) or _Spare(self._library, self._data)
             try:
                 yield spare.instance
             finally:
@@ -621,11 +620,23 @@ class Engine:
                 yield None
                 return
         try:
-            self._shared.reseed()
             yield self._shared
         finally:
             self._lock.release()
 
+    def _take_spare(self, voice: bytes) -> _Spare | None:
+        """
+        Return the library kept for *voice*, or None.
+
+        One that has loaded another voice will not do: a few variants (robosoft2, caleb,
+        Reed) leave or take traces of the voice before.
+        """
+        with self._lock:
+            spare, self._spare = self._spare, None
+        if spare is None or spare.voice in (None, voice):
+            return spare
+        spare.close()
+        return None
 
     def _prepare(self, voice: bytes) -> None:
         """
@@ -645,7 +656,9 @@ class Engine:
             if spare is not None:
                 spare.close()
 
-        threading.Thread(target=load, name="espeak-spare", daemon=True).start()
+        # Not a daemon: the process waits for it, or its temporary folder would stay behind.
+        with contextlib.suppress(RuntimeError):  # the interpreter is going down
+            threading.Thread(target=load, name="espeak-spare", daemon=False).start()
 
     def close(self) -> None:
         """Unload what is kept for the next call. The engine stays usable."""
@@ -659,10 +672,11 @@ class _Spare:
     """A private library, loaded and not yet used: no speech has changed its state."""
 
     def __init__(self, library: Path, data: Path, voice: bytes | None = None) -> None:
+        self.voice = voice
         with contextlib.ExitStack() as stack:
             self.instance = stack.enter_context(_private_instance(library, data))
             if voice is not None:
-                # Loading a voice, this or another, changes nothing of what is spoken after it.
+                # Loaded twice, before and in the call, a voice sounds as loaded once.
                 self.instance.lib.espeak_SetVoiceByName(voice)
             self.close = stack.pop_all().close
 

@@ -50,7 +50,6 @@ _SSML_ELEMENTS = (
     "p",
     "prosody",
     "s",
-    "say-as",
     "speak",
     "sub",
     "voice",
@@ -86,7 +85,10 @@ MODELS = (
                 *_SSML_ELEMENTS,
                 maximum=SSML_MAX_CHARS,
                 unit="characters",
-                note="<audio> speaks its content instead of the file.",
+                note=(
+                    "<audio> speaks its content instead of the file. In <prosody> write pitch in "
+                    "per cent and volume in words: semitones and dB come out far too small."
+                ),
                 evidence=_MEASURED,
             ),
             latex=no(evidence=_CODE),
