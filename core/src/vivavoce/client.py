@@ -160,7 +160,7 @@ class ClientCore:
             config = self.settings.config_for(
                 self.info, credential=credential, base_url=self._base_url, region=self._region
             )
-            self._synthesizer = self.info.synthesizer(config)
+            self._synthesizer = self.info.load_synthesizer()(config)
         return self._synthesizer
 
     def runtime(self) -> Runtime:

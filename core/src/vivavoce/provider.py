@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
-from vivavoce.errors import CapabilityError
+from vivavoce.errors import CapabilityError, PluginError
 from vivavoce.model.audio import AudioFormat
 from vivavoce.model.card import ModelCard
 from vivavoce.model.prosody import Prosody
@@ -122,7 +123,9 @@ class SynthesizerInfo:
         title: Name for people.
         interface: Write ``INTERFACE`` as it is when you write the plugin: a number.
         models: Cards, the default model first. At least one.
-        synthesizer: The class; made with a :class:`ProviderConfig`.
+        synthesizer: The class, or where to find it as ``"package.module:Class"``. The
+            latter is imported when first spoken with, which keeps listing fast; the
+            cards then say themselves whether there is ``stream_in``.
         voices: Returns the stock voices. May load the engine's table; no network, no key.
         credential_env: Environment variables that may hold the key, in order.
             Empty means that none is needed.
@@ -138,13 +141,45 @@ class SynthesizerInfo:
     title: str
     interface: int
     models: tuple[ModelCard, ...]
-    synthesizer: type[Synthesizer]
+    synthesizer: type[Synthesizer] | str
     voices: Callable[[], Sequence[Voice]]
     credential_env: tuple[str, ...] = ()
     default_rank: int = 0
     count_billed: Callable[[ModelCard, str], Mapping[str, float]] | None = None
     homepage: str = ""
     licence: str = ""
+
+    def load_synthesizer(self) -> type[Synthesizer]:
+        """
+        Return the class, imported if need be.
+
+        Raises:
+            PluginError: If it cannot be imported, is no :class:`Synthesizer`, or does not
+                do what a card claims of it.
+        """
+        found = self.synthesizer
+        if isinstance(found, str):
+            found = _imported(self.name, found)
+        overrides = found.session is not Synthesizer.session
+        for card in self.models:
+            if card.capabilities.stream_in and not overrides:
+                msg = f"{card.name!r} claims stream_in, but {found.__name__} has no session()."
+                raise PluginError(msg)
+        return found
+
+
+def _imported(provider: str, place: str) -> type[Synthesizer]:
+    module, _, name = place.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    # A plugin may fail in any way when imported; the cause is chained.
+    except Exception as error:
+        msg = f"The synthesizer {place!r} of {provider!r} cannot be loaded: {error!r}."
+        raise PluginError(msg) from error
+    if not (isinstance(found, type) and issubclass(found, Synthesizer)):
+        msg = f"{place!r} of {provider!r} is no Synthesizer class."
+        raise PluginError(msg)
+    return found
 
 
 class VoiceCustomizer:

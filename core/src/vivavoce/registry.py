@@ -18,7 +18,7 @@ from attrs import field, frozen
 
 from vivavoce import hookspecs
 from vivavoce.errors import PluginError, SetupError, UnknownModel, UnknownProvider
-from vivavoce.model.capability import Capabilities, no, yes
+from vivavoce.model.capability import Capabilities, Support, no, yes
 from vivavoce.model.card import ModelCard
 from vivavoce.model.selector import PROVIDER_NAME, Selector
 from vivavoce.provider import (
@@ -297,6 +297,8 @@ def _checked(info: object) -> SynthesizerInfo:
     if twice := [name for name in names if names.count(name) > 1]:
         msg = f"{info.name!r} lists the model {twice[0]!r} more than once."
         raise PluginError(msg)
+    if not isinstance(info.synthesizer, str):
+        info.load_synthesizer()
     return attrs.evolve(info, models=tuple(_derive(info, card) for card in info.models))
 
 
@@ -312,19 +314,14 @@ def _check_interface(name: str, interface: int) -> None:
 
 def _derive(info: SynthesizerInfo, card: ModelCard) -> ModelCard:
     """Return *card* with ``stream_in`` as the code shows it, so that it cannot lie."""
-    claimed = card.capabilities.stream_in
-    overridden = info.synthesizer.session is not Synthesizer.session
-    if claimed.support.value == "unknown":
-        if overridden:
-            stream_in = yes(note="the session method is there")
-        else:
-            stream_in = no("text is given whole; core speaks a growing text in sentences")
-        capabilities: Capabilities = attrs.evolve(card.capabilities, stream_in=stream_in)
-        return attrs.evolve(card, capabilities=capabilities)
-    if claimed and not overridden:
-        msg = f"{card.name!r} claims stream_in, but {info.synthesizer.__name__} has no session()."
-        raise PluginError(msg)
-    return card
+    if card.capabilities.stream_in.support is not Support.UNKNOWN:
+        return card
+    if info.load_synthesizer().session is not Synthesizer.session:
+        stream_in = yes(note="the session method is there")
+    else:
+        stream_in = no("text is given whole")
+    capabilities: Capabilities = attrs.evolve(card.capabilities, stream_in=stream_in)
+    return attrs.evolve(card, capabilities=capabilities)
 
 
 def _distribution(source: PluginSource) -> str:

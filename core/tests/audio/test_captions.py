@@ -150,6 +150,19 @@ def test_captions_do_not_overlap():
     assert spans_ms(written("srt", "One. Two.", marks)) == [(0, 2000), (2000, 3000)]
 
 
+def test_a_caption_without_an_end_lasts_a_second():
+    """A mark whose end is not known is shown for a second, or until the next one."""
+    marks = [mark("sentence", 0, 0, (0, 4)), mark("sentence", 0.5, 0.5, (5, 9))]
+    assert spans_ms(written("srt", "One. Two.", marks)) == [(0, 500), (500, 1500)]
+
+
+def test_a_late_sentence_takes_no_words_away():
+    """A sentence mark that comes after words beyond it loses none of them."""
+    text = "one two three"
+    marks = [*words_of(text), mark("sentence", 0, 0.3, (0, 3))]
+    assert shown(text, marks) == [text]
+
+
 @pytest.mark.parametrize("kind", ["srt", "vtt"])
 def test_an_arrow_in_the_text_cannot_break_the_file(kind):
     """An arrow, markup or a blank line in the text stays text."""

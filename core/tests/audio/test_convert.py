@@ -73,6 +73,15 @@ def test_mono_becomes_stereo_in_a_streamed_wav():
     assert samples == mono_to_stereo(PCM)
 
 
+def test_stereo_becomes_mono():
+    """Both channels are mixed, before a change of rate too."""
+    stereo = mono_to_stereo(PCM)
+    assert run(converter(named("pcm", channels=2), named("pcm")), stereo) == PCM
+    wanted = named("pcm", 16000)
+    mixed = run(converter(named("pcm", channels=2), wanted), stereo)
+    assert mixed == run(converter(named("pcm"), wanted), PCM)
+
+
 def test_gain_makes_louder():
     """A gain of 6.02 dB doubles the samples."""
     out = run(converter(named("pcm"), named("pcm"), 6.0206), PCM)

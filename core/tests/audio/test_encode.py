@@ -88,6 +88,11 @@ def test_lossy_formats_decode_in_full(make, name, channels):
     assert likeness(data, back, channels) > 0.95
 
 
+def test_a_streamed_mp3_begins_with_sound():
+    """No empty table of contents, a frame of silence to a player, stands before a streamed MP3."""
+    assert streamed(named("mp3"), tone(1))[4:40].strip(b"\x00")
+
+
 @pytest.mark.parametrize("name", ["mp3", "ogg"])
 def test_a_file_tells_its_exact_length(name):
     """Written to a file, MP3 and Opus decode to as many samples as were given."""

@@ -102,7 +102,19 @@ def test_a_symbolic_link_is_followed(tmp_path, exists):
     assert names(tmp_path / "there") == ["a"]
 
 
+@pytest.fixture
+def _no_renaming(monkeypatch):
+    """Run as root, a mistake would rename a file over the machine's own device."""
+
+    def refuse(*_names):
+        pytest.fail("a device was about to be replaced")
+
+    for name in ("pathlib.Path.replace", "pathlib.Path.rename", "os.replace", "os.rename"):
+        monkeypatch.setattr(name, refuse)
+
+
 @posix
+@pytest.mark.usefixtures("_no_renaming")
 def test_a_device_is_written_directly():
     """The null device stays a device."""
     with atomic_output(os.devnull) as file:
@@ -127,6 +139,7 @@ def test_a_named_pipe_is_written_directly(tmp_path):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.usefixtures("_no_renaming")
 def test_a_full_device_is_an_output_error():
     """A device without space is an OutputError that says so."""
     with (

@@ -66,7 +66,7 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch, absent):
 
 
 class Echo:
-    """Holds its input back until the end, and then adds a letter."""
+    """Holds its input back until the end, and then puts a letter before it."""
 
     def __init__(self, letter):
         self.letter, self.held = letter, b""
@@ -76,12 +76,12 @@ class Echo:
         return b""
 
     def finish(self):
-        return self.held + self.letter
+        return self.letter + self.held
 
 
 def test_a_chain_passes_on_what_each_stage_held_back():
     """At the end the rest of each stage passes through those behind it."""
-    assert run(Chain([Echo(b"1"), Echo(b"2")]), b"ab") == b"ab12"
+    assert run(Chain([Echo(b"1"), Echo(b"2")]), b"ab") == b"21ab"
     assert run(Chain([]), b"ab") == b"ab"
 
 

@@ -112,7 +112,9 @@ def test_no_letter_is_parted_from_its_accents(text, max_chars):
         assert before[-1] + after[0] != "\r\n"
 
 
-@pytest.mark.parametrize("whole", ["e\u0301", "👩\u200d🚀", "👍🏽", "🇩🇪", "각", "क्ष"])
+@pytest.mark.parametrize(
+    "whole", ["e\u0301", "👩\u200d🚀", "👍🏽", "🇩🇪", "\u1100\u1161\u11a8", "क्ष"]
+)
 def test_a_run_of_clusters_is_cut_between_them(whole):
     """A text without spaces is cut between what is seen as characters."""
     found = texts(segment_text(whole * 50, max_chars=7))
@@ -149,7 +151,7 @@ def test_it_cuts_chinese_without_spaces(language):
 def test_the_region_of_a_tag_does_not_matter():
     """A tag with a region follows the rules of its language."""
     text = "Das ist alles usw. und so. Ja."
-    found = texts(segment_text(text, max_chars=None, target_chars=1, language="de-AT"))
+    found = texts(segment_text(text, max_chars=None, target_chars=1, language="de-DE"))
     assert found == ["Das ist alles usw. und so. ", "Ja."]
 
 
@@ -194,6 +196,13 @@ def test_a_number_is_not_cut_at_its_comma():
 def test_a_sentence_that_fits_but_for_its_space_stays_whole():
     """The space after a sentence does not make it too long."""
     assert texts(segment_text("Abcd efgh. Ijkl.", max_chars=10)) == ["Abcd efgh.", " Ijkl."]
+    assert texts(segment_text("Abcd, efgh  ", max_chars=10)) == ["Abcd, efgh", "  "]
+
+
+def test_a_paragraph_end_is_not_cut_within_its_line_end():
+    """A carriage return and its line feed stay together where sentences end."""
+    found = texts(segment_text("abc.\r\n\r\nDef.", max_chars=5, target_chars=1))
+    assert not any(part.startswith("\n") for part in found[:2])
 
 
 def test_too_small_a_limit_is_refused():
@@ -311,6 +320,6 @@ def test_ctrl_c_inside_the_sentence_finder_gets_out(monkeypatch):
 def test_spaces_of_several_bytes_after_initials_are_no_panic(capfd):
     """Initials with no-break or line-separator spaces reach the finder in a form it can take."""
     for space in "\u00a0\u2028\u3000\u202f":
-        text = f"By J.{space}R. Tolkien. Yes A.{space}B."
+        text = f"By J {space}. Tolkien. J{space}. A. Yes A.{space}B."
         assert "".join(texts(segment_text(text, max_chars=None, target_chars=1))) == text
     assert "panicked" not in capfd.readouterr().err

@@ -816,7 +816,6 @@ class TestReuse:
 
         assert [asyncio.run(scenario()) for _ in range(2)] == [b"12345", b"12345"]
         asyncio.run(client.close())  # in a third; what the others left cannot be closed
-        del client
         gc.collect()  # warns, as asyncio does of whatever outlives its loop
 
     def test_two_threads(self, server):

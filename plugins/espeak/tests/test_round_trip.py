@@ -12,6 +12,7 @@ import io
 import re
 
 import pytest
+
 from vivavoce import Client, Settings
 
 WORST_WORD_ERROR_RATE = 0.40

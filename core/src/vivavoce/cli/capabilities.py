@@ -16,14 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["capabilities"]
 
-_COLUMNS = (
-    ("capability", lambda item: item["capability"]),
-    ("support", lambda item: item["support"]),
-    ("values and limits", lambda item: _limits(item)),
-    ("note", lambda item: item["note"]),
-    ("evidence", lambda item: _evidence(item["evidence"])),
-)
-
 SHOWN_VALUES = 8
 
 
@@ -91,3 +83,12 @@ def _limits(item: Any) -> str:
 
 def _evidence(evidence: Any) -> str:
     return "" if evidence is None else f"{evidence['source']} ({evidence['date']})"
+
+
+_COLUMNS = (
+    ("capability", lambda item: item["capability"]),
+    ("support", lambda item: item["support"]),
+    ("values and limits", _limits),
+    ("note", lambda item: item["note"]),
+    ("evidence", lambda item: _evidence(item["evidence"])),
+)

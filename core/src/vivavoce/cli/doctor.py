@@ -110,9 +110,7 @@ def _examine(selector: str | None, *, may_cost: bool) -> Iterator[Finding]:
         yield from _provider(known, settings, info, info.models[0], "", may_cost=may_cost)
 
 
-def _asked(
-    known: Registry, settings: Settings, text: str, *, may_cost: bool
-) -> Iterable[Finding]:
+def _asked(known: Registry, settings: Settings, text: str, *, may_cost: bool) -> Iterable[Finding]:
     from vivavoce.model.selector import Selector
 
     wanted: Selector = Selector.parse(text)

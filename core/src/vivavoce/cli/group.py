@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
@@ -57,15 +58,23 @@ class LazyGroup(click.Group):
 
     _asked_plugins = False
 
-    def main(self, *args: Any, **extra: Any) -> Any:
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,  # noqa: FBT001, FBT002 - click's own signature
+        **extra: Any,
+    ) -> Any:
         """Run the command line; in standalone mode exit with a code of :class:`Ending`."""
-        is_standalone = extra.pop("standalone_mode", True)
         state = extra.setdefault("obj", State())
-        if not is_standalone:
-            return super().main(*args, standalone_mode=False, **extra)
-        return sys.exit(
-            exit_code_of(lambda: super(LazyGroup, self).main(*args, standalone_mode=False, **extra), state)
-        )
+
+        def run() -> object:
+            return super(LazyGroup, self).main(
+                args, prog_name, complete_var, standalone_mode=False, **extra
+            )
+
+        return sys.exit(exit_code_of(run, state)) if standalone_mode else run()
 
     def invoke(self, ctx: click.Context) -> None:
         """Run the command; what it returns is not an exit code."""
@@ -98,7 +107,11 @@ class LazyGroup(click.Group):
             raise ValueError(msg)
         super().add_command(cmd, name)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's own signature
+        formatter: click.HelpFormatter,
+    ) -> None:
         """Write the list of commands without importing them."""
         self._ask_plugins()
         rows = [(name, home.help) for name, home in COMMANDS.items()]

@@ -16,15 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["evidence_object", "models"]
 
-_COLUMNS = (
-    ("selector", lambda item: item["selector"]),
-    ("transports", lambda item: ", ".join(item["transports"])),
-    ("languages", lambda item: _languages(item["languages"])),
-    ("default voice", lambda item: item["default_voice"]),
-    ("price", lambda item: _price(item)),
-    ("note", lambda item: item["note"]),
-)
-
 
 @click.command("models", short_help="List models, by what they can do.")
 @provider_option
@@ -149,3 +140,13 @@ def _price(item: Any) -> str:
         for price in item["prices"]
     )
     return "; ".join(prices) or "not known"
+
+
+_COLUMNS = (
+    ("selector", lambda item: item["selector"]),
+    ("transports", lambda item: ", ".join(item["transports"])),
+    ("languages", lambda item: _languages(item["languages"])),
+    ("default voice", lambda item: item["default_voice"]),
+    ("price", _price),
+    ("note", lambda item: item["note"]),
+)

@@ -20,7 +20,7 @@ PIECE_S = 0.1
 
 class Player:
     """
-    A loudspeaker, as a context manager. Leaving it waits for the end, leaving with an error does not.
+    A loudspeaker, as a context manager; leaving it waits for the end, but not with an error.
 
     Args:
         audio_format: Raw ``pcm_s16le``.
@@ -33,9 +33,7 @@ class Player:
     def __init__(self, audio_format: AudioFormat) -> None:
         self._device: Any = import_device()
         self._format = audio_format
-        self._piece_bytes = (
-            round(PIECE_S * audio_format.sample_rate_hz) * audio_format.frame_bytes
-        )
+        self._piece_bytes = round(PIECE_S * audio_format.sample_rate_hz) * audio_format.frame_bytes
         self._stream: Any = None
 
     def __enter__(self) -> Self:
@@ -83,7 +81,7 @@ def import_device() -> Any:
     try:
         return importlib.import_module("sounddevice")
     except ImportError as error:
-        msg = "Playing needs 'sounddevice', which is not installed. Run: pip install 'vivavoce[play]'"
+        msg = "Playing needs 'sounddevice', which is absent. Run: pip install 'vivavoce[play]'"
         raise MissingDependency(msg, extra="play") from error
     except OSError as error:
         # What sounddevice raises where the system has no PortAudio.

@@ -15,15 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["providers"]
 
-_COLUMNS = (
-    ("name", lambda item: item["name"] + ("*" if item["is_default"] else "")),
-    ("title", lambda item: item["title"]),
-    ("models", lambda item: "" if item["is_broken"] else str(item["models"])),
-    ("key", lambda item: _key(item)),
-    ("from", lambda item: f"{item['distribution']} {item['version']}".strip()),
-    ("state", lambda item: f"broken: {item['reason']}" if item["is_broken"] else "ok"),
-)
-
 
 @click.command("providers", short_help="List the installed providers.")
 @json_option
@@ -105,3 +96,13 @@ def _key(item: Any) -> str:
     if item["is_broken"]:
         return ""
     return f"needs {' or '.join(item['key_variables'])}" if item["needs_key"] else "needs none"
+
+
+_COLUMNS = (
+    ("name", lambda item: item["name"] + ("*" if item["is_default"] else "")),
+    ("title", lambda item: item["title"]),
+    ("models", lambda item: "" if item["is_broken"] else str(item["models"])),
+    ("key", _key),
+    ("from", lambda item: f"{item['distribution']} {item['version']}".strip()),
+    ("state", lambda item: f"broken: {item['reason']}" if item["is_broken"] else "ok"),
+)

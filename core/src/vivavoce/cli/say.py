@@ -37,7 +37,9 @@ tell the length; --format pcm gives bare samples.
 """
 
 
-@click.command("say", help=_HELP, short_help="Speak a text into a file, aloud or to standard output.")
+@click.command(
+    "say", help=_HELP, short_help="Speak a text into a file, aloud or to standard output."
+)
 @wish_options
 @click.option("--play", is_flag=True, help="Play it while it is made (extra: play).")
 @click.option(
@@ -61,9 +63,7 @@ def say(play: bool, progress: bool | None, **values: Any) -> None:  # noqa: FBT0
         if progress is not False:
             from vivavoce.cli.progress import progress_bar
 
-            job.on_progress = stack.enter_context(
-                progress_bar(len(asked.text), is_wanted=progress)
-            )
+            job.on_progress = stack.enter_context(progress_bar(len(asked.text), is_wanted=progress))
         report = job.run()
     if progress is not False:
         _tell_end(report, asked)
@@ -121,7 +121,7 @@ class _Job:
         )
 
     def _to_stdout(self) -> Report:
-        out = click.get_binary_stream("stdout")
+        out = sys.stdout.buffer
 
         def write(data: bytes) -> None:
             with writing_stdout():

@@ -49,7 +49,7 @@ def print_json(value: object) -> None:
     """Print *value* as JSON, in UTF-8 whatever the terminal's own encoding is."""
     text = json.dumps(value, ensure_ascii=False, indent=2)
     # A lone surrogate becomes the escape that JSON itself has for it.
-    click.get_binary_stream("stdout").write((text + "\n").encode("utf-8", "backslashreplace"))
+    sys.stdout.buffer.write((text + "\n").encode("utf-8", "backslashreplace"))
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-
-import click
 
 from vivavoce.errors import InvalidValue
 
@@ -23,7 +22,7 @@ def read_text(argument: str) -> str:
         InvalidValue: If there is no such file, or it is not UTF-8.
     """
     if argument == "-":
-        return _decode(click.get_binary_stream("stdin").read(), "Standard input")
+        return _decode(sys.stdin.buffer.read(), "Standard input")
     if argument.startswith("@@"):
         return argument[1:]
     if argument.startswith("@"):

@@ -18,15 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["selector_or_default", "voices"]
 
-_COLUMNS = (
-    ("id", lambda item: item["id"]),
-    ("name", lambda item: _names(item)),
-    ("languages", lambda item: ", ".join(item["languages"] + item["dialects"])),
-    ("gender", lambda item: "" if item["gender"] == "unknown" else item["gender"]),
-    ("origin", lambda item: item["origin"]),
-    ("description", lambda item: item["description"]),
-)
-
 
 @click.command("voices", short_help="List the voices of a provider.")
 @click.argument("selector", required=False, shell_complete=complete_selector)
@@ -117,3 +108,13 @@ def _as_object(provider: str, voice: Voice) -> dict[str, Any]:
 def _names(item: Any) -> str:
     names = dict.fromkeys(name for name in (item["name"], item["native_name"]) if name)
     return " ".join(names)
+
+
+_COLUMNS = (
+    ("id", lambda item: item["id"]),
+    ("name", _names),
+    ("languages", lambda item: ", ".join(item["languages"] + item["dialects"])),
+    ("gender", lambda item: "" if item["gender"] == "unknown" else item["gender"]),
+    ("origin", lambda item: item["origin"]),
+    ("description", lambda item: item["description"]),
+)

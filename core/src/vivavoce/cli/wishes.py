@@ -124,9 +124,7 @@ class Asked:
             InvalidValue: If an option is not of the form ``NAME=VALUE``.
         """
         values = self._values
-        wishes = {
-            wish: values[name] for name, wish in _WISHES.items() if values[name] is not None
-        }
+        wishes = {wish: values[name] for name, wish in _WISHES.items() if values[name] is not None}
         if values["ssml"]:
             wishes["ssml"] = True
         if values["options"]:

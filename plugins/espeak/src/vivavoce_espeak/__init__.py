@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from vivavoce.authoring import SynthesizerInfo, hookimpl
 from vivavoce_espeak.capabilities import MODELS, list_voices
-from vivavoce_espeak.exchange import EspeakSynthesizer
 
 __all__ = ["vivavoce_synthesizers"]
 
@@ -22,7 +21,7 @@ def vivavoce_synthesizers() -> list[SynthesizerInfo]:
             title="eSpeak NG, in this process",
             interface=1,
             models=MODELS,
-            synthesizer=EspeakSynthesizer,
+            synthesizer="vivavoce_espeak.exchange:EspeakSynthesizer",
             voices=list_voices,
             default_rank=50,
             homepage="https://github.com/espeak-ng/espeak-ng",

@@ -32,16 +32,22 @@ import ctypes
 import itertools
 import os
 import re
-import shutil
 import sys
-import tempfile
 import threading
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from html import unescape
 from pathlib import Path
 from typing import Literal
+
+from vivavoce_espeak._table import (
+    RATE_RATIO_MAX,
+    RATE_RATIO_MIN,
+    SEMITONES_MAX,
+    SEMITONES_MIN,
+    VOLUME_DB_MAX,
+    VOLUME_DB_MIN,
+)
 
 __all__ = [
     "RATE_RATIO_MAX",
@@ -113,10 +119,6 @@ _VOLUME = (
     (5, -31.7), (10, -21.8), (20, -14.4), (25, -12.75), (50, -6.25), (71, -3.0), (100, 0.0),
     (141, 2.9), (200, 5.5), (220, 6.0),
 )  # fmt: skip
-
-RATE_RATIO_MIN, RATE_RATIO_MAX = 0.5, 4.0
-SEMITONES_MIN, SEMITONES_MAX = -6.0, 8.0
-VOLUME_DB_MIN, VOLUME_DB_MAX = -20.0, 5.5
 
 
 def _parameter_for(effect: float, table: tuple[tuple[int, float], ...]) -> int:
@@ -317,6 +319,9 @@ def _has_dictionary(voice: EngineVoice, data: Path) -> bool:
 @contextlib.contextmanager
 def _private_instance(library: Path, data: Path) -> Iterator[_Instance]:
     """Load a copy of the library which nothing else in this process shares."""
+    import shutil  # these two load a dozen modules, and a card needs neither
+    import tempfile
+
     with contextlib.ExitStack() as cleanup:
         try:
             folder = cleanup.enter_context(
@@ -652,9 +657,9 @@ class Engine:
                 return  # the next call meets the same and reports it
             with self._lock:
                 if self._spare is None:
-                    self._spare, spare = spare, None
-            if spare is not None:
-                spare.close()
+                    self._spare = spare
+                    return
+            spare.close()
 
         # Not a daemon: the process waits for it, or its temporary folder would stay behind.
         with contextlib.suppress(RuntimeError):  # the interpreter is going down
@@ -755,6 +760,8 @@ class _Run:
         self._send(words.flush(position))
         name = None
         if kind == "mark":
+            from html import unescape  # its table of entities is seldom needed
+
             name = unescape((event.id.name or b"").decode("utf-8", "replace"))
         self._send(Event(kind, event.sample, position, 0, name))
 

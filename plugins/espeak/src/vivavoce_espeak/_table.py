@@ -1,12 +1,27 @@
 """
-The engine's own table (eSpeak NG 1.52.0), written down so that a card needs no engine.
+What a card needs to know of the engine (eSpeak NG 1.52.0) without loading it.
 
-A test compares it with the engine, so it cannot go stale unseen.
+Languages and variants are its own table; a test compares them with the engine, so that
+they cannot go stale unseen.
 """
 
 from __future__ import annotations
 
-__all__ = ["LANGUAGES", "VARIANTS"]
+__all__ = [
+    "LANGUAGES",
+    "RATE_RATIO_MAX",
+    "RATE_RATIO_MIN",
+    "SEMITONES_MAX",
+    "SEMITONES_MIN",
+    "VARIANTS",
+    "VOLUME_DB_MAX",
+    "VOLUME_DB_MIN",
+]
+
+# Measured, see the tables in _engine.py.
+RATE_RATIO_MIN, RATE_RATIO_MAX = 0.5, 4.0
+SEMITONES_MIN, SEMITONES_MAX = -6.0, 8.0
+VOLUME_DB_MIN, VOLUME_DB_MAX = -20.0, 5.5
 
 LANGUAGES = (
     "af", "am", "an", "ar", "art-x-belta", "art-x-pyash", "as", "az", "ba", "be", "bg", "bn",

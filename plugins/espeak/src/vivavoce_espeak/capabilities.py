@@ -15,17 +15,17 @@ from vivavoce.authoring import (
     no,
     yes,
 )
-from vivavoce_espeak._engine import (
+from vivavoce_espeak._languages import voice_tags
+from vivavoce_espeak._table import (
+    LANGUAGES,
     RATE_RATIO_MAX,
     RATE_RATIO_MIN,
     SEMITONES_MAX,
     SEMITONES_MIN,
+    VARIANTS,
     VOLUME_DB_MAX,
     VOLUME_DB_MIN,
-    engine,
 )
-from vivavoce_espeak._languages import voice_tags
-from vivavoce_espeak._table import LANGUAGES, VARIANTS
 
 __all__ = ["MODELS", "SSML_MAX_CHARS", "identifier_of", "list_voices"]
 
@@ -74,6 +74,7 @@ MODELS = (
         ),
         capabilities=Capabilities(
             stream_out=yes(evidence=_CODE),
+            stream_in=no("the engine takes a text whole", evidence=_CODE),
             word_marks=yes(
                 note="An end is where the next word begins, or the clause's pause ends.",
                 evidence=_MEASURED,
@@ -138,6 +139,8 @@ def identifier_of(voice_id: str) -> str:
 
 @functools.cache
 def _voices() -> tuple[Voice, ...]:
+    from vivavoce_espeak._engine import engine  # loads ctypes, which a card has no need of
+
     return tuple(
         Voice(
             id=tags[0],
@@ -154,6 +157,8 @@ def _voices() -> tuple[Voice, ...]:
 
 @functools.cache
 def _identifiers() -> Mapping[str, str]:
+    from vivavoce_espeak._engine import engine
+
     return {
         voice_tags(voice.identifier, (code for code, _ in voice.languages))[0]: voice.identifier
         for voice in engine().voices()

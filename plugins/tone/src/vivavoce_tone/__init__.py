@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from vivavoce.authoring import SynthesizerInfo, hookimpl
 from vivavoce_tone.capabilities import MODELS, VOICES
-from vivavoce_tone.exchange import ToneSynthesizer
 
 __all__ = ["vivavoce_synthesizers"]
 
@@ -23,7 +22,8 @@ def vivavoce_synthesizers() -> list[SynthesizerInfo]:
             title="Sine waves, for tests and as an example",
             interface=1,
             models=MODELS,
-            synthesizer=ToneSynthesizer,
+            # Named rather than imported: it is loaded when first spoken with.
+            synthesizer="vivavoce_tone.exchange:ToneSynthesizer",
             voices=lambda: VOICES,
             default_rank=0,
             licence="Apache-2.0",

@@ -20,6 +20,7 @@ MODELS = (
         evidence=_CODE,
         capabilities=Capabilities(
             stream_out=yes(evidence=_CODE),
+            stream_in=no("it has the text before it beeps", evidence=_CODE),
             word_marks=yes(evidence=_CODE),
             sentence_marks=no("it knows no sentences", evidence=_CODE),
             phoneme_marks=no(evidence=_CODE),
