@@ -1,9 +1,12 @@
+import sys
+import types
+
 import attrs
 import pytest
 
 from vivavoce.errors import PluginError, SetupError, UnknownModel, UnknownProvider
 from vivavoce.hookspecs import hookimpl
-from vivavoce.model.capability import yes
+from vivavoce.model.capability import no, yes
 from vivavoce.provider import INTERFACE, Synthesizer
 from vivavoce.registry import Registry
 from vivavoce.settings import Settings
@@ -176,3 +179,45 @@ def test_stream_in_is_read_off_the_code():
     fake.info = attrs.evolve(fake.info, synthesizer=Duplex)
     assert fake.registry().get("fake").models[0].capabilities.stream_in
     assert Duplex.session is not Synthesizer.session
+
+
+def named_class(place, **changes):
+    fake = FakeProvider(name="acme", capabilities=attrs.evolve(FAKE_CAPABILITIES, **changes))
+    fake.info = attrs.evolve(fake.info, synthesizer=place)
+    return fake
+
+
+def test_a_class_may_be_named(monkeypatch):
+    """A synthesizer given by name is imported only when it is spoken with."""
+    fake = named_class("made_up_module:Speaker", stream_in=no())
+    info = fake.registry().get("acme")
+    assert "made_up_module" not in sys.modules
+    module = types.ModuleType("made_up_module")
+    module.Speaker = FakeProvider().info.synthesizer
+    monkeypatch.setitem(sys.modules, "made_up_module", module)
+    assert info.load_synthesizer() is module.Speaker
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("no_such_module:Speaker", "No module named 'no_such_module'"),
+        ("json:Speaker", "no attribute 'Speaker'"),
+        ("json:JSONDecoder", "'json:JSONDecoder' of 'acme' is no Synthesizer class"),
+    ],
+)
+def test_a_named_class_that_is_not_there(place, reason):
+    """A name that leads to no synthesizer is an error of the plugin, with the reason."""
+    info = named_class(place, stream_in=no()).registry().get("acme")
+    with pytest.raises(PluginError, match=reason):
+        info.load_synthesizer()
+
+
+def test_a_named_class_cannot_lie(monkeypatch):
+    """A class given by name that lacks the session it is claimed to have is refused."""
+    module = types.ModuleType("made_up_module")
+    module.Speaker = FakeProvider().info.synthesizer
+    monkeypatch.setitem(sys.modules, "made_up_module", module)
+    info = named_class("made_up_module:Speaker", stream_in=yes()).registry().get("acme")
+    with pytest.raises(PluginError, match="claims stream_in, but FakeSynthesizer has no session"):
+        info.load_synthesizer()

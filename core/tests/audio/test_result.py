@@ -33,6 +33,13 @@ def test_saves_compressed(tmp_path, name):
     assert 0.9 < audio_format.duration_s(len(samples)) < 1.2
 
 
+def test_saves_at_a_rate_the_format_has(tmp_path):
+    """Audio at a rate that Opus has not is saved at one that it has."""
+    odd = audio(format=AudioFormat(sample_rate_hz=22_050))
+    audio_format, samples = decode(str(odd.save(tmp_path / "a.ogg")))
+    assert 0.7 < audio_format.duration_s(len(samples)) < 0.8
+
+
 def test_saves_raw(tmp_path):
     """Saved raw, the file is the samples."""
     assert audio().save(tmp_path / "a.raw").read_bytes() == SAMPLES

@@ -314,3 +314,13 @@ def test_a_card_without_rates_is_refused():
     """A model that states no sample rate cannot be planned."""
     with pytest.raises(InvalidValue, match="no sample rate"):
         plan_of(capabilities={"sample_rates_hz": no()})
+
+
+def test_blanks_are_not_sent():
+    """A run of blanks or dots longer than a request is passed over, wherever it stands."""
+    for filler in (" " * 900, "." * 900, "\n" * 900):
+        for text in (f"{filler}One. Two.", f"One.{filler}Two.", f"One. Two.{filler}"):
+            segments = list(plan_of(text=text).segments())
+            assert "".join("".join(s.text.split()) for s in segments).replace(".", "") == "OneTwo"
+            assert [s.is_last for s in segments] == [False] * (len(segments) - 1) + [True]
+            assert all(text[s.start :].startswith(s.text) for s in segments)

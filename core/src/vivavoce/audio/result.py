@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from vivavoce.audio.captions import CaptionWriter
-from vivavoce.audio.encode import FileEncoder
+from vivavoce.audio.encode import FileEncoder, encoder_rate
 from vivavoce.audio.output import atomic_output
 from vivavoce.audio.wav import read_wav, wav_header
 from vivavoce.errors import InvalidValue, MissingDependency
@@ -89,6 +89,9 @@ class Audio:
         wanted = AudioFormat.named(
             name, sample_rate_hz=self.format.sample_rate_hz, channels=self.format.channels
         )
+        # MP3 and Opus have rates of their own.
+        rate_hz = encoder_rate(wanted.encoding, wanted.sample_rate_hz)
+        wanted = evolve(wanted, sample_rate_hz=rate_hz)
         with atomic_output(path) as file:
             if wanted == self.format:
                 file.write(self.data)

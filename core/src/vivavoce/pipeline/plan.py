@@ -36,7 +36,7 @@ from vivavoce.pipeline.languages import match_language
 from vivavoce.provider import SynthesisRequest, SynthesizerInfo
 from vivavoce.registry import did_you_mean, nearest
 from vivavoce.text.segment import Segment, segment_text
-from vivavoce.text.speakable import check_text
+from vivavoce.text.speakable import check_text, has_speakable
 from vivavoce.text.ssml import read_ssml
 
 __all__ = ["Estimate", "Plan", "make_plan"]
@@ -148,13 +148,14 @@ class Plan:
             return iter((Segment(text=utterance.text, start=0, is_last=True),))
         limit, measure = _text_limit(self.model.capabilities.max_text)
         target = self.model.segment_chars or limit or SEGMENT_CHARS
-        return segment_text(
+        segments = segment_text(
             utterance.text,
             max_chars=limit,
             target_chars=target,
             language=_segment_language(self.language or _first(self.voice)),
             measure=measure,
         )
+        return _speakable(segments)
 
     def request(self, segment: Segment, *, wants_stream: bool) -> SynthesisRequest:
         """Return what the provider is asked for one segment."""
@@ -569,6 +570,24 @@ def _missing(module: str) -> MissingDependency | None:
         "Run: pip install 'vivavoce[audio]'"
     )
     return MissingDependency(msg, extra="audio")
+
+
+def _speakable(segments: Iterable[Segment]) -> Iterator[Segment]:
+    """
+    Yield the segments with something to speak in them.
+
+    A long run of blanks or dots comes as a segment of its own; sent, it would be
+    answered with silence.
+    """
+    held: Segment | None = None
+    for segment in segments:
+        if not has_speakable(segment.text):
+            continue
+        if held is not None:
+            yield evolve(held, is_last=False)
+        held = segment
+    if held is not None:
+        yield evolve(held, is_last=True)
 
 
 def _first(voice: Voice | None) -> str | None:
