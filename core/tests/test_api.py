@@ -12,7 +12,7 @@ def registry(monkeypatch):
     """Two providers in place of the installed ones."""
     rich = attrs.evolve(FAKE_CAPABILITIES, ssml=yes("speak"), languages=yes("yue", "cmn"))
     registry = FakeProvider(name="acme").registry(FakeProvider(name="rich", capabilities=rich))
-    for module in ("vivavoce.api", "vivavoce.client"):
+    for module in ("vivavoce.catalogue", "vivavoce.face"):
         monkeypatch.setattr(f"{module}.installed", lambda: registry)
     monkeypatch.setenv("VIVAVOCE_CONFIG", "/nonexistent/config.toml")
     return registry

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vivavoce.audio.result import Audio
     from vivavoce.blocking import Client, SpeechStream, Voices
     from vivavoce.catalogue import FoundModel, capabilities, find_models, providers
-    from vivavoce.client import AsyncClient, AsyncSpeechStream, AsyncVoices, Wishes
+    from vivavoce.client import AsyncClient, AsyncSpeechStream, AsyncVoices
     from vivavoce.errors import (
         CapabilityError,
         ConnectFailed,
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         UsageError,
         VivavoceError,
     )
+    from vivavoce.face import Wishes
     from vivavoce.model.audio import AudioFormat, Chunk, Container, Encoding
     from vivavoce.model.capability import Capabilities, Claim, Evidence, Support
     from vivavoce.model.card import ModelCard, Option, Price
@@ -75,7 +76,7 @@ _HOMES = {
     "audio.result": ("Audio",),
     "blocking": ("Client", "SpeechStream", "Voices"),
     "catalogue": ("FoundModel", "capabilities", "find_models", "providers"),
-    "client": ("AsyncClient", "AsyncSpeechStream", "AsyncVoices", "Wishes"),
+    "client": ("AsyncClient", "AsyncSpeechStream", "AsyncVoices"),
     "errors": (
         "CapabilityError",
         "ConnectFailed",
@@ -108,6 +109,7 @@ _HOMES = {
         "UsageError",
         "VivavoceError",
     ),
+    "face": ("Wishes",),
     "model.audio": ("AudioFormat", "Chunk", "Container", "Encoding"),
     "model.capability": ("Capabilities", "Claim", "Evidence", "Support"),
     "model.card": ("ModelCard", "Option", "Price"),

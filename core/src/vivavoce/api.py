@@ -7,7 +7,7 @@ from typing import Unpack
 
 from vivavoce.audio.result import Audio
 from vivavoce.blocking import Client
-from vivavoce.client import Wishes
+from vivavoce.face import Wishes
 from vivavoce.model.report import Report
 
 __all__ = ["save", "say"]

@@ -14,54 +14,26 @@ from types import TracebackType
 from typing import Self, Unpack
 
 from vivavoce.audio.result import Audio
-from vivavoce.client import ClientCore, StreamState, Wishes, wishes_for_file
-from vivavoce.model.audio import AudioFormat, Chunk
-from vivavoce.model.capability import Capabilities
-from vivavoce.model.card import ModelCard
+from vivavoce.face import ClientCore, ClientFace, StreamFace, Wishes, wishes_for_file
+from vivavoce.model.audio import Chunk
 from vivavoce.model.report import Report
-from vivavoce.model.secret import Secret
 from vivavoce.model.voice import Voice, VoiceOrigin
 from vivavoce.pipeline.collect import gather, write
-from vivavoce.pipeline.plan import Plan
-from vivavoce.pipeline.retry import Retry
-from vivavoce.pipeline.run import SpeechRun
-from vivavoce.provider import SynthesizerInfo
-from vivavoce.registry import Registry
-from vivavoce.settings import Settings, Timeouts
 from vivavoce.transport.base import Runtime, run_blocking
 from vivavoce.transport.blocking import BlockingRuntime
 
 __all__ = ["Client", "SpeechStream", "Voices"]
 
 
-class SpeechStream:
+class SpeechStream(StreamFace):
     """
     Audio as it is made: a context manager, and an iterator of :class:`vivavoce.Chunk`.
 
     Leaving the block early cancels the synthesis at once. Made by :meth:`Client.stream`.
     """
 
-    def __init__(self, run: SpeechRun) -> None:
-        self._run = run
-        self._state = StreamState(run)
-
-    @property
-    def format(self) -> AudioFormat:
-        """Format of the chunks."""
-        return self._run.format
-
-    @property
-    def plan(self) -> Plan:
-        """How the text is spoken."""
-        return self._run.plan
-
-    @property
-    def report(self) -> Report:
-        """What is known so far; complete once the stream has ended."""
-        return self._run.report
-
     def __enter__(self) -> Self:
-        self._state.enter()
+        self._enter()
         return self
 
     def __exit__(
@@ -76,7 +48,7 @@ class SpeechStream:
         return self
 
     def __next__(self) -> Chunk:
-        self._state.check()
+        self._check_open()
         chunk = run_blocking(self._run.next_chunk())
         if chunk is None:
             raise StopIteration
@@ -84,7 +56,7 @@ class SpeechStream:
 
     def close(self) -> None:
         """Cancel what runs and free what is held. Harmless when repeated."""
-        self._state.close()
+        self._leave()
         run_blocking(self._run.close())
 
 
@@ -122,7 +94,7 @@ class Voices:
         return self._core.voice(voice_id)
 
 
-class Client:
+class Client(ClientFace):
     """
     Speaks with one provider, without an event loop. Close it, or use ``with``.
 
@@ -147,74 +119,13 @@ class Client:
         SettingsError: If the settings are unusable.
     """
 
-    def __init__(
-        self,
-        selector: str | None = None,
-        *,
-        api_key: str | Secret | None = None,
-        base_url: str | None = None,
-        region: str | None = None,
-        timeouts: Timeouts | None = None,
-        retry: Retry | None = None,
-        strict: bool = False,
-        settings: Settings | None = None,
-        registry: Registry | None = None,
-    ) -> None:
-        self._core = ClientCore(
-            selector,
-            runtime=_blocking_runtime,
-            api_key=api_key,
-            base_url=base_url,
-            region=region,
-            timeouts=timeouts,
-            retry=retry,
-            strict=strict,
-            settings=settings,
-            registry=registry,
-        )
-
-    @property
-    def provider(self) -> SynthesizerInfo:
-        """The provider spoken with."""
-        return self._core.info
-
-    @property
-    def model(self) -> ModelCard:
-        """The model spoken with."""
-        return self._core.model
-
-    @property
-    def models(self) -> tuple[ModelCard, ...]:
-        """The provider's models, the default first."""
-        return self._core.info.models
+    def _new_runtime(self) -> Runtime:
+        return BlockingRuntime()
 
     @property
     def voices(self) -> Voices:
         """The provider's voices."""
         return Voices(self._core)
-
-    def capabilities(self, model: str | None = None) -> Capabilities:
-        """
-        Return what a model claims; no key and no network is used.
-
-        Args:
-            model: A model of this provider, or None for the client's own.
-
-        Raises:
-            UnknownModel: If there is no such model.
-        """
-        if model is None:
-            return self._core.model.capabilities
-        return self._core.registry.model(self._core.info, model).capabilities
-
-    def explain(self, text: str, **wishes: Unpack[Wishes]) -> Plan:
-        """
-        Return how *text* would be spoken, what is emulated or refused, and what it costs.
-
-        Nothing is sent and no key is needed. Refusals are in the plan, not raised;
-        unknown names and unusable text are raised.
-        """
-        return self._core.plan(text, wishes)
 
     def stream(self, text: str, **wishes: Unpack[Wishes]) -> SpeechStream:
         """
@@ -269,9 +180,7 @@ class Client:
         """
         plan = self._core.plan(text, wishes_for_file(path, wishes))
         run = self._core.run(plan, wants_stream=True, encode=False)
-        return run_blocking(
-            write(run, path, captions, on_chunk=on_chunk, on_progress=on_progress)
-        )
+        return run_blocking(write(run, path, captions, on_chunk=on_chunk, on_progress=on_progress))
 
     def close(self) -> None:
         """Free connections and the provider. Harmless when repeated."""
@@ -287,7 +196,3 @@ class Client:
         _traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _blocking_runtime() -> Runtime:
-    return BlockingRuntime()

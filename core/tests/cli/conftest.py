@@ -26,7 +26,9 @@ VOICES = (
         description="clear",
         models=("one",),
     ),
-    Voice(id="bär", name="Bär", native_name="熊", languages=("de",), gender="male", models=("one",)),
+    Voice(
+        id="bär", name="Bär", native_name="熊", languages=("de",), gender="male", models=("one",)
+    ),
 )
 
 
@@ -133,7 +135,9 @@ def process(tmp_path, monkeypatch):
     (site / "acme_voice-2.5.dist-info/METADATA").write_text(
         "Metadata-Version: 2.1\nName: acme-voice\nVersion: 2.5\n"
     )
-    (site / "acme_voice-2.5.dist-info/entry_points.txt").write_text("[vivavoce]\nacme = acme_voice\n")
+    (site / "acme_voice-2.5.dist-info/entry_points.txt").write_text(
+        "[vivavoce]\nacme = acme_voice\n"
+    )
     given = os.environ.get("PYTHONPATH")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), *([given] if given else [])]))
     return Process(site / "acme_voice.py")
@@ -148,9 +152,12 @@ class Process:
         """Let the provider do *code*, which may define ``script``."""
         self._plugin.write_text(PLUGIN + textwrap.dedent(code))
 
-    def start(self, *args, **kwargs):
-        command = [sys.executable, "-m", "vivavoce", *map(str, args)]
-        pipes = {name: subprocess.PIPE for name in ("stdin", "stdout", "stderr")}
+    def start(self, *args, before="", **kwargs):
+        """Start the program; *before* is code for its process to run first."""
+        # Not preexec_fn: Python warns of it, as the test runner has threads.
+        program = ["-c", f"{before}\nfrom vivavoce.cli import main\nmain()"]
+        command = [sys.executable, *(program if before else ["-m", "vivavoce"]), *args]
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         return subprocess.Popen(command, **{**pipes, **kwargs})
 
     def __call__(self, *args, stdin=b"", **kwargs):

@@ -3,7 +3,7 @@ import importlib.util
 import attrs
 import pytest
 
-from vivavoce.client import make_utterance
+from vivavoce.face import make_utterance
 from vivavoce.errors import (
     CapabilityError,
     InvalidValue,

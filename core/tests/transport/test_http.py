@@ -959,6 +959,7 @@ class TestEveryLibraryError:
         with pytest.raises((VivavoceError, TimeoutError)) as caught, http.translated(ADDRESS):
             raise error
         if isinstance(caught.value, InvalidValue):
+            assert caught.value.__cause__ is None
             assert caught.value.__suppress_context__
             assert "said" not in str(caught.value)
         else:

@@ -747,6 +747,7 @@ def test_every_library_error(kind):
     assert (type(caught.value) is TransportError) == is_general
     assert KEY not in "".join(traceback.format_exception(caught.value))
     if isinstance(caught.value, InvalidValue | SettingsError):
+        assert caught.value.__cause__ is None
         assert caught.value.__suppress_context__
     else:
         assert caught.value.__cause__ is error

@@ -113,6 +113,10 @@ def _told(error: BaseException, state: State) -> int:
         import traceback
 
         traceback.print_exception(error)
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        # The help itself, which is no single paragraph.
+        error.show()
+        return error.exit_code
     if isinstance(error, click.ClickException):
         tell(f"error: {_of_click(error)}")
         return error.exit_code

@@ -33,7 +33,7 @@ _OPTIONS = (
         "-o",
         "--output",
         metavar="FILE",
-        type=click.Path(allow_dash=True),
+        type=click.Path(allow_dash=True, readable=False),
         help="Where the audio goes; - is standard output. The ending names the format.",
     ),
     click.option("--format", metavar="NAME", help="wav, mp3, ogg, flac, pcm, mulaw or alaw."),
@@ -41,7 +41,7 @@ _OPTIONS = (
     click.option(
         "--marks",
         metavar="FILE",
-        type=click.Path(),
+        type=click.Path(readable=False),
         help="Where the times of words go: .json, .srt or .vtt.",
     ),
     click.option(
@@ -139,7 +139,7 @@ class Asked:
             return dict(wishes)
         if self.output in (None, "-"):
             return {**wishes, "format": "wav"}
-        from vivavoce.client import wishes_for_file
+        from vivavoce.face import wishes_for_file
 
         return wishes_for_file(Path(str(self.output)), wishes)
 

@@ -1,0 +1,458 @@
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import attrs
+import pytest
+
+from vivavoce.hookspecs import hookimpl
+from vivavoce.model.capability import NAMES
+from vivavoce.registry import Registry
+from vivavoce.testing import FakeProvider
+
+
+class Broken:
+    name = "wrecked"
+
+    def load(self):
+        msg = "no module named wrecked_engine"
+        raise ImportError(msg)
+
+
+class Given:
+    name = "acme"
+
+    def __init__(self, plugin):
+        self._plugin = plugin
+
+    def load(self):
+        return self._plugin
+
+
+def read(result):
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    return json.loads(result.stdout_bytes.decode("utf-8"))
+
+
+def table(result):
+    """Return the rows of a plain table, cut where its headings begin."""
+    assert result.exit_code == 0
+    heading, *rows = result.stdout.splitlines()
+    starts = [
+        i for i, c in enumerate(heading) if c != " " and (i == 0 or heading[i - 2 : i] == "  ")
+    ]
+    ends = [*starts[1:], None]
+    names = [heading[a:b].strip().lower() for a, b in zip(starts, ends, strict=True)]
+    return [
+        dict(zip(names, (row[a:b].strip() for a, b in zip(starts, ends, strict=True)), strict=True))
+        for row in rows
+    ]
+
+
+# providers
+
+
+def test_providers(run):
+    """Providers are listed by name, the default marked, with the variable of their key."""
+    acme, dear = table(run("providers"))
+    assert (acme["name"], acme["key"], acme["state"]) == ("acme*", "needs none", "ok")
+    assert (dear["name"], dear["key"]) == ("dear", "needs DEAR_TOKEN")
+
+
+def test_providers_json(run):
+    """The JSON of a provider has the keys documented."""
+    acme, dear = read(run("providers", "--json"))
+    assert acme == {
+        "name": "acme",
+        "title": "A provider for tests",
+        "models": 1,
+        "needs_key": False,
+        "key_variables": [],
+        "makes_voices": False,
+        "is_default": True,
+        "distribution": "",
+        "version": "",
+        "licence": "",
+        "homepage": "",
+        "is_broken": False,
+        "reason": "",
+    }
+    assert (dear["needs_key"], dear["key_variables"]) == (True, ["DEAR_TOKEN"])
+
+
+def test_broken_plugin(run, acme):
+    """A broken plugin is listed by name with its reason; the exit code is 0."""
+    run.use(Registry([Broken(), Given(acme)]))
+    rows = table(run("providers"))
+    assert [row["name"] for row in rows] == ["acme*", "wrecked"]
+    assert rows[1]["state"] == "broken: ImportError: no module named wrecked_engine"
+    good, broken = read(run("providers", "--json"))
+    assert broken.keys() == good.keys()
+    assert (broken["is_broken"], broken["reason"]) == (
+        True,
+        "ImportError: no module named wrecked_engine",
+    )
+
+
+def test_asking_for_broken_plugin(run, acme):
+    """Only asking for the broken provider fails, with the reason."""
+    run.use(Registry([Broken(), Given(acme)]))
+    result = run("voices", "wrecked")
+    assert result.exit_code == 3
+    assert "no module named wrecked_engine" in result.stderr
+    assert run("voices", "acme").exit_code == 0
+
+
+def test_no_provider(run_with):
+    """Without any provider the table says so, and JSON is an empty list."""
+    result = run_with()("providers")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "No provider is installed" in result.stderr
+    assert read(run_with()("providers", "--json")) == []
+
+
+def test_default_of_settings(run):
+    """The settings' default is the one marked."""
+    Path("../config.toml").write_text('default = "dear"')
+    assert [p["is_default"] for p in read(run("providers", "--json"))] == [False, True]
+
+
+def test_wrong_settings(run):
+    """Settings that cannot be read are a set-up error, also in a listing."""
+    Path("../config.toml").write_text("default = ")
+    result = run("providers")
+    assert result.exit_code == 3
+    assert "config.toml is no TOML" in result.stderr
+
+
+def test_installed_plugin(process):
+    """A plugin is found by its entry point, and shown with distribution and version."""
+    found = json.loads(process("providers", "--json").stdout)
+    (acme,) = [provider for provider in found if provider["name"] == "acme"]
+    assert (acme["distribution"], acme["version"]) == ("acme-voice", "2.5")
+
+
+# models
+
+
+def test_models(run):
+    """Models are listed with transports, languages, default voice and price."""
+    acme, dear = table(run("models"))
+    assert acme["selector"] == "acme/one"
+    assert acme["transports"] == "local"
+    assert acme["languages"] == "en-US, de"
+    assert acme["default voice"] == "ann"
+    assert (acme["price"], dear["price"]) == ("free", "0.5 EUR per 10 characters (eu)")
+    assert acme["note"] == "For tests only."
+
+
+def test_models_json(run):
+    """The JSON of a model has the keys documented."""
+    (acme,) = read(run("models", "-p", "acme", "--json"))
+    assert list(acme.pop("capabilities")) == list(NAMES)
+    assert acme == {
+        "selector": "acme/one",
+        "provider": "acme",
+        "model": "one",
+        "alias_of": "",
+        "family": "",
+        "is_default": True,
+        "transports": ["local"],
+        "regions": [],
+        "languages": ["en-US", "de"],
+        "dialects": [],
+        "default_voice": "ann",
+        "options": [
+            {
+                "name": "warmth",
+                "meaning": "how warm",
+                "type": "int",
+                "values": [],
+                "minimum": 0,
+                "maximum": 9,
+            },
+            {
+                "name": "slow",
+                "meaning": "whether slow",
+                "type": "bool",
+                "values": [],
+                "minimum": None,
+                "maximum": None,
+            },
+        ],
+        "is_free": True,
+        "prices": [],
+        "note": "For tests only.",
+        "evidence": {"source": "https://acme.example/docs", "date": "2026-01-02"},
+    }
+
+
+def test_price_json(run):
+    """Money is a string in JSON."""
+    (dear,) = read(run("models", "-p", "dear", "--json"))
+    assert dear["prices"] == [
+        {
+            "amount": "0.5",
+            "currency": "EUR",
+            "per": 10,
+            "unit": "characters",
+            "region": "eu",
+            "evidence": None,
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "selectors"),
+    [
+        (["--needs", "word_marks"], ["acme/one"]),
+        (["--needs", "rate", "--needs", "ssml"], ["dear/one"]),
+        (["--language", "de-AT"], ["acme/one", "dear/one"]),
+        (["--language", "fr"], []),
+        (["--transport", "http"], ["dear/one"]),
+        (["-p", "dear"], ["dear/one"]),
+        (["-p", "dear/one"], ["dear/one"]),
+    ],
+    ids=" ".join,
+)
+def test_models_that_fit(run, arguments, selectors):
+    """Only the models that fit are listed."""
+    assert [model["selector"] for model in read(run("models", *arguments, "--json"))] == selectors
+
+
+def test_no_model_fits(run):
+    """A table without rows is a sentence on standard error, and no failure."""
+    result = run("models", "--language", "fr")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == "No installed model fits.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--needs", "wordmarks"], "'wordmarks' is no capability"),
+        (["--language", "german!"], "no registered BCP-47"),
+        (["-p", "acne"], "Did you mean 'acme'?"),
+        (["-p", "acme/on"], "Did you mean 'one'?"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_models_wrong(run, arguments, says):
+    """A wrong name in a filter is a usage error."""
+    result = run("models", *arguments)
+    assert result.exit_code == 2
+    assert says in result.stderr
+
+
+# voices
+
+
+def test_voices(run):
+    """The default provider's voices are listed; wide letters keep the columns straight."""
+    result = run("voices")
+    ann, bear = result.stdout.splitlines()[1:]
+    assert ann == "ann  Ann     en-US      female  stock   clear"
+    assert bear == "bär  Bär 熊  de         male    stock"
+
+
+def test_voices_json(run):
+    """The JSON of a voice has the keys documented, in its own letters."""
+    result = run("voices", "acme", "--json")
+    assert read(result)[1] == {
+        "provider": "acme",
+        "id": "bär",
+        "name": "Bär",
+        "native_name": "熊",
+        "languages": ["de"],
+        "dialects": [],
+        "gender": "male",
+        "description": "",
+        "origin": "stock",
+        "models": ["one"],
+    }
+    assert "熊".encode() in result.stdout_bytes
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ids"),
+    [
+        (["acme", "--language", "de-CH"], ["bär"]),
+        (["acme", "--gender", "female"], ["ann"]),
+        (["acme", "--origin", "cloned"], []),
+        (["acme:bär"], ["bär"]),
+        (["acme/one"], ["ann", "bär"]),
+        (["dear"], ["ann", "ben", "old"]),
+        (["dear/one"], ["ann", "ben"]),
+        (["dear", "--model", "one"], ["ann", "ben"]),
+    ],
+    ids=" ".join,
+)
+def test_voices_that_fit(run, arguments, ids):
+    """Only the voices that fit are listed."""
+    assert [voice["id"] for voice in read(run("voices", *arguments, "--json"))] == ids
+
+
+def test_default_narrows_nothing(run):
+    """The model and voice of the settings' default do not narrow the listing down."""
+    Path("../config.toml").write_text('default = "dear/one:ben"')
+    assert len(read(run("voices", "--json"))) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["acme:anne"], "Did you mean 'ann'?"),
+        (["acme/ones"], "Did you mean 'one'?"),
+        (["acne"], "Did you mean 'acme'?"),
+        (["--gender", "robot"], "'robot' is not one of"),
+        (["--origin", "found"], "'found' is not one of"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_voices_wrong(run, arguments, says):
+    """A wrong name is a usage error, with the nearest ones."""
+    result = run("voices", *arguments)
+    assert result.exit_code == 2
+    assert says in result.stderr
+
+
+# capabilities
+
+
+def test_capabilities_json(run):
+    """Every claim is in the JSON, complete, with the keys documented."""
+    claims = read(run("capabilities", "acme/one", "--json"))
+    assert [claim["capability"] for claim in claims] == list(NAMES)
+    (rate,) = [claim for claim in claims if claim["capability"] == "rate"]
+    assert rate == {
+        "provider": "acme",
+        "model": "one",
+        "capability": "rate",
+        "meaning": "speaking rate, a ratio to normal",
+        "support": "yes",
+        "values": [],
+        "minimum": 0.5,
+        "maximum": 2.0,
+        "unit": "ratio",
+        "note": "",
+        "evidence": None,
+    }
+    assert claims[0]["evidence"] == {"source": "code: vivavoce/testing.py", "date": "2026-11-23"}
+
+
+def test_capabilities(run):
+    """The table names the model, and shows support, limits, notes and evidence."""
+    lines = run("capabilities").stdout.splitlines()
+    assert lines[0] == "acme/one"
+    rows = {line.split()[0]: " ".join(line.split()[1:]) for line in lines[2:]}
+    assert rows["rate"] == "yes 0.5 to 2 ratio"
+    assert rows["max_text"] == "yes up to 200 characters"
+    assert rows["ssml"] == "no it would read the markup aloud"
+    assert rows["stream_out"] == "yes code: vivavoce/testing.py (2026-11-23)"
+    assert rows["clone"] == "unknown"
+
+
+def test_long_lists_are_cut_in_the_table_only(run_with, make_acme):
+    """A long list of values is shortened in the table, and whole in JSON."""
+    acme = make_acme()
+    claims = acme.info.models[0].capabilities
+    tags = tuple(f"en-{number:03}" for number in range(20))
+    many = attrs.evolve(claims, languages=attrs.evolve(claims.languages, values=tags))
+    run = run_with(acme.with_card(capabilities=many))
+    assert "en-007 and 12 more" in run("capabilities").stdout
+    (languages,) = [
+        claim for claim in read(run("capabilities", "--json")) if claim["capability"] == "languages"
+    ]
+    assert languages["values"] == list(tags)
+
+
+# explain
+
+
+def test_explain(run, acme):
+    """The plan is printed with its price, and nothing is sent."""
+    result = run("explain", "Hello.", "--volume", "-6")
+    assert result.exit_code == 0
+    first, *rows, last = result.stdout.splitlines()
+    assert first == "acme/one:ann speaks it as wav/pcm_s16le 16000 Hz mono."
+    assert [row.split()[:2] for row in rows[1:]] == [
+        ["text", "native"],
+        ["voice", "native"],
+        ["volume_db", "emulated"],
+        ["format", "native"],
+    ]
+    assert last == "Units: 6 characters. Cost: nothing."
+    assert acme.configs == []
+
+
+def test_explain_json(run):
+    """The JSON of a plan has the keys documented; no key is needed."""
+    plan = read(run("explain", "Hello.", "-p", "dear", "--region", "eu", "--json"))
+    assert plan == {
+        "selector": "dear/one:ann",
+        "provider": "dear",
+        "model": "one",
+        "voice": "ann",
+        "language": None,
+        "source_format": "raw/pcm_s16le 16000 Hz mono",
+        "target_format": "wav/pcm_s16le 16000 Hz mono",
+        "is_refused": False,
+        "decisions": [
+            {"wish": "text", "how": "native", "detail": "6 characters in one request"},
+            {"wish": "voice", "how": "native", "detail": "ann (the model's default)"},
+            {"wish": "format", "how": "native", "detail": "wav/pcm_s16le 16000 Hz mono"},
+        ],
+        "estimate": {
+            "units": {"characters": 6.0},
+            "cost": plan["estimate"]["cost"],
+            "currency": "EUR",
+            "region": "eu",
+        },
+    }
+    assert Decimal(plan["estimate"]["cost"]) == Decimal("0.3")
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_explain_refused(run, form):
+    """A refused wish is in the plan, and the exit code is 2."""
+    result = run("explain", "Hello.", "--instructions", "calm", *form)
+    assert result.exit_code == 2
+    assert result.stderr == ""
+    assert "cannot follow style instructions" in result.stdout
+
+
+def test_explain_takes_what_say_takes(run):
+    """The output's ending and --marks count as wishes, and no file is made."""
+    result = run("explain", "Hello.", "-o", "a.mp3", "--marks", "a.vtt", "--json")
+    plan = read(result)
+    assert plan["target_format"].startswith("mp3/mp3 ")
+    assert {"wish": "marks", "how": "native", "detail": "word marks"} in plan["decisions"]
+    assert list(Path.cwd().iterdir()) == []
+
+
+def test_explain_unknown_price(run_with):
+    """A price nobody knows is said to be so."""
+    fake = FakeProvider(name="acme").with_card(is_free=False)
+    assert "Cost: not known." in run_with(fake)("explain", "Hello.").stdout
+
+
+# all
+
+
+class Tricky:
+    """A provider whose words are not harmless."""
+
+    @hookimpl
+    def vivavoce_synthesizers(self):
+        fake = FakeProvider(name="tricky")
+        return [attrs.evolve(fake.info, title="[red]one\n\x1b[2Jtwo \ud800")]
+
+
+def test_odd_words(run_with):
+    """Line breaks and escapes of a provider do not reach the terminal; JSON keeps them all."""
+    run = run_with(Tricky())
+    (row,) = table(run("providers"))
+    assert row["title"] == r"[red]one \x1b[2Jtwo \ud800"
+    (tricky,) = read(run("providers", "--json"))
+    assert tricky["title"] == "[red]one\n\x1b[2Jtwo \ud800"
