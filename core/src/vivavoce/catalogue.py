@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from attrs import frozen
 
+from vivavoce._suggest import did_you_mean, nearest
 from vivavoce.errors import InvalidValue, UnknownVoice
 from vivavoce.model.capability import Capabilities
 from vivavoce.model.card import ModelCard
@@ -13,7 +14,7 @@ from vivavoce.model.selector import Selector
 from vivavoce.model.voice import Voice, VoiceOrigin
 from vivavoce.pipeline.languages import match_language
 from vivavoce.provider import SynthesizerInfo
-from vivavoce.registry import Registry, did_you_mean, installed, nearest
+from vivavoce.registry import Registry, installed
 from vivavoce.settings import load_settings
 
 __all__ = [

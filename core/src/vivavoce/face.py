@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypedDict, Unpack
 
+from vivavoce._suggest import did_you_mean, nearest
 from vivavoce.audio.result import container_of
 from vivavoce.catalogue import find_voices, get_voice
 from vivavoce.errors import InvalidValue, StreamStateError
@@ -30,7 +31,7 @@ from vivavoce.pipeline.plan import Plan, make_plan
 from vivavoce.pipeline.retry import Retry
 from vivavoce.pipeline.run import SpeechRun
 from vivavoce.provider import Synthesizer, SynthesizerInfo
-from vivavoce.registry import Registry, did_you_mean, installed, nearest
+from vivavoce.registry import Registry, installed
 from vivavoce.settings import Settings, Timeouts, load_settings
 from vivavoce.transport.base import Runtime
 

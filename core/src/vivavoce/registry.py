@@ -17,6 +17,7 @@ import pluggy
 from attrs import field, frozen
 
 from vivavoce import hookspecs
+from vivavoce._suggest import did_you_mean, nearest
 from vivavoce.errors import PluginError, SetupError, UnknownModel, UnknownProvider
 from vivavoce.model.capability import Capabilities, Support, no, yes
 from vivavoce.model.card import ModelCard
@@ -31,7 +32,7 @@ from vivavoce.provider import (
 if TYPE_CHECKING:
     from vivavoce.settings import Settings
 
-__all__ = ["BrokenPlugin", "PluginSource", "Registry", "did_you_mean", "installed", "nearest"]
+__all__ = ["BrokenPlugin", "PluginSource", "Registry", "installed"]
 
 logger = logging.getLogger(__name__)
 
@@ -333,22 +334,6 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, PluginError):
         return error.message
     return f"{type(error).__name__}: {error}"
-
-
-def nearest(name: str, known: Iterable[str]) -> tuple[str, ...]:
-    """Return up to three of *known* that look like *name*, best first."""
-    import difflib  # only on the way to an error
-
-    by_folded: dict[str, str] = {}
-    for candidate in known:
-        by_folded.setdefault(candidate.casefold(), candidate)
-    found = difflib.get_close_matches(name.casefold(), by_folded, n=3, cutoff=0.6)
-    return tuple(by_folded[folded] for folded in found)
-
-
-def did_you_mean(near: tuple[str, ...]) -> str:
-    """Return the question to put into a message, with a space after it; empty for none."""
-    return f"Did you mean {' or '.join(repr(name) for name in near)}? " if near else ""
 
 
 def _listed(names: list[str], limit: int = 12) -> str:

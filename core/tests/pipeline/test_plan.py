@@ -3,7 +3,6 @@ import importlib.util
 import attrs
 import pytest
 
-from vivavoce.face import make_utterance
 from vivavoce.errors import (
     CapabilityError,
     InvalidValue,
@@ -12,6 +11,7 @@ from vivavoce.errors import (
     UnknownLanguage,
     UnknownVoice,
 )
+from vivavoce.face import make_utterance
 from vivavoce.model.audio import AudioFormat
 from vivavoce.model.capability import no, unknown, yes
 from vivavoce.model.card import Option, Price

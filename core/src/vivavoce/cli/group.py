@@ -133,7 +133,7 @@ class LazyGroup(click.Group):
             and not ctx.resilient_parsing
             and self.get_command(ctx, name) is None
         ):
-            from vivavoce.registry import did_you_mean, nearest
+            from vivavoce._suggest import did_you_mean, nearest
 
             known = self.list_commands(ctx)
             near = did_you_mean(nearest(name, known))

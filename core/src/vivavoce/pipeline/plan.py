@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from attrs import evolve, field, frozen
 
+from vivavoce._suggest import did_you_mean, nearest
 from vivavoce.audio.convert import encoder_rate, needs_audio_extra
 from vivavoce.errors import (
     CapabilityError,
@@ -34,7 +35,6 @@ from vivavoce.model.utterance import Utterance
 from vivavoce.model.voice import Voice
 from vivavoce.pipeline.languages import match_language
 from vivavoce.provider import SynthesisRequest, SynthesizerInfo
-from vivavoce.registry import did_you_mean, nearest
 from vivavoce.text.segment import Segment, segment_text
 from vivavoce.text.speakable import check_text, has_speakable
 from vivavoce.text.ssml import read_ssml
