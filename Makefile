@@ -66,7 +66,7 @@ docs: $(VENV)/.ready ## build the documentation into docs/_build/html
 .PHONY: bench
 bench: $(VENV)/.ready ## measure (by hand, on a quiet machine) [ARGS=...]
 	$(SYNC) --group bench
-	$(BIN)/python benchmarks/run.py $(ARGS)
+	$(BIN)/python bench/run.py $(ARGS)
 
 .PHONY: wheels
 wheels: ## build every distribution into dist/

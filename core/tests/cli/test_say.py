@@ -2,6 +2,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import signal
 import sys
 import types
@@ -563,6 +564,13 @@ def test_progress(on_terminal, text, flags, is_shown):
     code, shown = on_terminal("say", text, "-o", "a.wav", "-p", "acme", *flags, stream="stderr")
     assert code == 0
     assert (f"of {len(text):,} characters" in shown) == is_shown
+
+
+def test_progress_moves(on_terminal):
+    """The bar counts the characters spoken."""
+    _, shown = on_terminal("say", "a " * 2_000, "-o", "a.wav", "-p", "acme", stream="stderr")
+    counts = [int(count.replace(",", "")) for count in re.findall(r"([\d,]+) of 4,000", shown)]
+    assert 3_000 < max(counts) <= 4_000
 
 
 def test_no_progress_elsewhere(process):

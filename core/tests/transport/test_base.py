@@ -42,8 +42,9 @@ def test_waiting():
         finally:
             cleaned.append(True)
 
+    waiting = waits()  # kept, so that no garbage collection cleans up instead
     with pytest.raises(RuntimeError, match="event loop"):
-        run_blocking(waits())
+        run_blocking(waiting)
     assert cleaned == [True]
 
 

@@ -54,9 +54,10 @@ def complete_selector(
 
     from vivavoce import registry
 
-    name, slash, _ = incomplete.partition("/")
-    found = [info for info in registry.installed() if not slash or info.name == name]
-    if not slash:
-        return [CompletionItem(i.name, help=i.title) for i in found if i.name.startswith(name)]
-    selectors = (f"{info.name}/{card.name}" for info in found for card in info.models)
+    known = registry.installed()
+    if "/" not in incomplete:
+        return [
+            CompletionItem(i.name, help=i.title) for i in known if i.name.startswith(incomplete)
+        ]
+    selectors = (f"{info.name}/{card.name}" for info in known for card in info.models)
     return [CompletionItem(text) for text in selectors if text.startswith(incomplete)]

@@ -42,14 +42,12 @@ def providers(as_json: bool) -> None:  # noqa: FBT001 - by click, by name
 
 def default_provider(known: Registry) -> str | None:
     """Return the name of the provider used when none is named, or None where there is none."""
-    from vivavoce.errors import SettingsError, SetupError
+    from vivavoce.errors import SetupError
     from vivavoce.settings import load_settings
 
     settings = load_settings()
     try:
         return known.default(settings).provider
-    except SettingsError:
-        raise
     except SetupError:
         return None
 

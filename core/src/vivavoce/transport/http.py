@@ -2,8 +2,8 @@
 HTTP for both faces, over httpx.
 
 Imported here and nowhere else, so that the library can be changed for its like.
-Used below its ``Client``: a client keeps cookies from one call to the next, follows
-its own proxy rules and costs a sixth of the time to the first byte.
+Used below its ``Client``, which would keep cookies from one call to the next, send calls
+to this machine through a proxy, and log addresses with their queries.
 
 A call connects on its first ``receive``, not in ``open``: for httpx connecting,
 sending and waiting for the headers are one step, and only ``receive`` knows how long

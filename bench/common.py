@@ -1,0 +1,62 @@
+"""What the benchmarks share: medians, a table, a text to speak, the machine in neutral words."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+LICENCE = ROOT / "LICENSE"
+
+
+def machine() -> str:
+    """Return what was measured on, and how busy it was."""
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    return (
+        f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, "
+        f"{platform.python_implementation()} {platform.python_version()}, load average {load}"
+    )
+
+
+def prose(characters: int) -> str:
+    """Return English prose of this length: the licence's text, as often as needed."""
+    text = " ".join(LICENCE.read_text("utf-8").split())
+    return (text * (characters // len(text) + 1))[:characters]
+
+
+def process_s(command: Sequence[str]) -> float:
+    """Return the seconds a whole process takes."""
+    begun = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - begun
+
+
+def program(name: str) -> str:
+    """Return the path of a program beside this interpreter."""
+    return str(Path(sys.executable).with_name(name))
+
+
+def median(values: Iterable[float]) -> float:
+    """Return the median."""
+    return statistics.median(values)
+
+
+def paired(values: Sequence[float], others: Sequence[float]) -> str:
+    """Return the ratios of two runs taken in turn: the median, and least and greatest."""
+    ratios = sorted(value / other for value, other in zip(values, others, strict=True))
+    return f"{statistics.median(ratios):.2f} [{ratios[0]:.2f}..{ratios[-1]:.2f}]"
+
+
+def show(title: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a Markdown table."""
+    print(f"\n### {title}\n")
+    print("| " + " | ".join(head) + " |")
+    print("| " + " | ".join("---" for _ in head) + " |")
+    for row in rows:
+        print("| " + " | ".join(str(cell) for cell in row) + " |")
