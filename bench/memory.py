@@ -10,7 +10,7 @@ from pathlib import Path
 
 from common import machine, median, prose, show
 
-ROUNDS = 3
+ROUNDS = 1
 SIZES = {"10 kB": 10_000, "1 MB": 1_000_000}
 
 

@@ -9,6 +9,10 @@ import attrs
 import pytest
 from click.testing import CliRunner
 
+# Loaded before `installed` is replaced: whoever imports that name from the registry would
+# otherwise keep a test's providers for the tests that follow.
+import vivavoce.api
+import vivavoce.catalogue  # noqa: F401
 from vivavoce.model.capability import Evidence, no, yes
 from vivavoce.model.card import Option, Price
 from vivavoce.model.voice import Voice

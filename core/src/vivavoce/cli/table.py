@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -47,6 +46,8 @@ def print_listing(
 
 def print_json(value: object) -> None:
     """Print *value* as JSON, in UTF-8 whatever the terminal's own encoding is."""
+    import json
+
     text = json.dumps(value, ensure_ascii=False, indent=2)
     # A lone surrogate becomes the escape that JSON itself has for it.
     sys.stdout.buffer.write((text + "\n").encode("utf-8", "backslashreplace"))

@@ -42,7 +42,7 @@ class ResponseStarted:
 
     Attributes:
         status: HTTP status.
-        headers: Names in lower case; of repeated ones, the values joined by ``, ``.
+        headers: Names in lower case; of repeated ones, the values joined by a comma.
     """
 
     status: int

@@ -1,0 +1,14 @@
+"""Pages that are made from the code are as the code makes them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_the_capability_table_is_current():
+    """The capability table is what the plugins claim; else run tools/capability_table.py."""
+    tool = ROOT / "tools" / "capability_table.py"
+    done = subprocess.run([sys.executable, tool, "--check"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
