@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from common import LICENCE, machine, show
+from common import LICENCE, machine, peak_mb, show
 
 
 def speak(document: Path, ending: str) -> None:
@@ -29,7 +28,7 @@ def speak(document: Path, ending: str) -> None:
             "requests": report.segments,
             "megabytes": audio.stat().st_size / 1e6,
             "captions": captions.read_text("utf-8").count(" --> "),
-            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "peak_mb": peak_mb(),
         }
     print(json.dumps(took))
 

@@ -4,7 +4,7 @@ import types
 import attrs
 import pytest
 
-from vivavoce.errors import PluginError, SetupError, UnknownModel, UnknownProvider
+from vivavoce.errors import PluginError, SettingsError, SetupError, UnknownModel, UnknownProvider
 from vivavoce.hookspecs import hookimpl
 from vivavoce.model.capability import no, yes
 from vivavoce.provider import INTERFACE, Synthesizer
@@ -156,8 +156,16 @@ def test_default_is_the_best_that_needs_no_key():
 
 def test_default_from_settings_wins():
     """A default selector in the settings goes before rank."""
-    registry = FakeProvider(name="poor").registry()
-    assert str(registry.default(Settings(default="acme/big:ann"))) == "acme/big:ann"
+    registry = FakeProvider(name="poor").registry(FakeProvider(name="acme", default_rank=0))
+    assert str(registry.default(Settings(default="acme/one:ann"))) == "acme/one:ann"
+
+
+@pytest.mark.parametrize("default", ["acne", "acme/two", "ACME"])
+def test_an_unusable_default_names_the_settings(default):
+    """A default that names nothing is an error of the settings, with the reason."""
+    registry = FakeProvider(name="acme").registry()
+    with pytest.raises(SettingsError, match=r"settings \(VIVAVOCE_DEFAULT\) cannot be used"):
+        registry.default(Settings(default=default))
 
 
 def test_no_default_is_a_clear_error():

@@ -18,7 +18,14 @@ from attrs import field, frozen
 
 from vivavoce import hookspecs
 from vivavoce._suggest import did_you_mean, nearest
-from vivavoce.errors import PluginError, SetupError, UnknownModel, UnknownProvider
+from vivavoce.errors import (
+    PluginError,
+    SettingsError,
+    SetupError,
+    UnknownModel,
+    UnknownProvider,
+    UsageError,
+)
 from vivavoce.model.capability import Capabilities, Support, no, yes
 from vivavoce.model.card import ModelCard
 from vivavoce.model.selector import PROVIDER_NAME, Selector
@@ -184,10 +191,11 @@ class Registry:
         those that need no credential.
 
         Raises:
+            SettingsError: If the settings' default names nothing that is there.
             SetupError: If there is none.
         """
         if settings.default:
-            return Selector.parse(settings.default)
+            return self._chosen(settings)
         free = [info for info in self if not info.credential_env and info.default_rank > 0]
         if not free:
             msg = (
@@ -196,6 +204,16 @@ class Registry:
             )
             raise SetupError(msg)
         return Selector(provider=max(free, key=lambda info: info.default_rank).name)
+
+    def _chosen(self, settings: Settings) -> Selector:
+        try:
+            selector = Selector.parse(settings.default or "")
+            self.model(self.get(selector.provider or ""), selector.model)
+        except UsageError as error:
+            where = settings.path or "VIVAVOCE_DEFAULT"
+            msg = f"The default of the settings ({where}) cannot be used: {error.message}"
+            raise SettingsError(msg) from error
+        return selector
 
     # Loading
 

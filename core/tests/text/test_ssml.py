@@ -141,3 +141,12 @@ def test_escaped_text_is_kept():
     assert read_ssml(
         f'<speak xml:lang="{escape_text("<")}">{escape_text(text)}</speak>'
     ).text == text.replace("\x01", " ")
+
+
+def test_in_place():
+    """What is spoken stands where the markup has it, and tags are blanks."""
+    ssml = '<speak>One &amp; <sub alias="World Wide Web">WWW</sub> <b>two</b>.</speak>'
+    shown = read_ssml(ssml).in_place(len(ssml))
+    assert len(shown) == len(ssml)
+    assert shown.split() == ["One", "&", "World", "Wide", "Web", "two", "."]
+    assert shown.index("two") == ssml.index("two")

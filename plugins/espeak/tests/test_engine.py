@@ -38,7 +38,7 @@ from vivavoce_espeak._engine import (
 
 VOICE = "gmw/en-US"
 SENTENCE = "The quick brown fox jumps over the lazy dog. "
-BUFFER_SAMPLES = 2206  # 100 ms, rounded up
+BUFFER_SAMPLES = 4410  # 200 ms
 
 
 class Speech:
@@ -100,7 +100,7 @@ def either(request: pytest.FixtureRequest) -> Iterator[Engine]:
 
 
 def test_audio_arrives_while_the_engine_runs(either: Engine) -> None:
-    """Audio comes in chunks of at most 100 ms, the first before later words are known."""
+    """Audio comes in chunks of at most 200 ms, the first before later words are known."""
     order: list[str] = []
 
     def take(chunk: bytes) -> bool:
@@ -108,7 +108,7 @@ def test_audio_arrives_while_the_engine_runs(either: Engine) -> None:
         return len(chunk) <= 2 * BUFFER_SAMPLES
 
     either.speak(
-        SENTENCE * 20,
+        SENTENCE * 40,
         voice=VOICE,
         on_audio=take,
         on_event=lambda event: order.append(event.kind),
@@ -177,7 +177,7 @@ def test_an_exception_in_a_callable_comes_out_of_speak(either: Engine, where: st
 
     with pytest.raises(KeyboardInterrupt) as caught:
         either.speak(
-            SENTENCE * 20,
+            SENTENCE * 40,
             voice=VOICE,
             on_audio=lambda _: call("on_audio", True),
             on_event=lambda _: (call("on_event", True), None)[1],

@@ -76,7 +76,7 @@ def test_sentence_marks_name_the_sentences(client):
 
 def test_long_text_sounds_as_spoken_whole(client):
     """A text in many requests lasts as long as in one, and its marks index the whole."""
-    text = " ".join(f"Here is sentence number {n}, as long as the others." for n in range(1, 60))
+    text = " ".join(f"Here is sentence number {n}, as long as the others." for n in range(1, 180))
     audio = client.synthesize(text)
     assert audio.report.segments >= 3
     whole = []
@@ -170,6 +170,16 @@ def test_ssml_with_marks(client):
     assert 1.5 < audio.duration_s - plain.duration_s < 2.6
     words = [text[m.text_start : m.text_end] for m in audio.marks if m.kind == "word"]
     assert words == ["One", "two", "three"]
+
+
+def test_ssml_captions_show_no_markup(client, tmp_path):
+    """Captions of SSML show what is said, without tags."""
+    text = '<speak>This is <emphasis level="strong">very</emphasis> nice. Bread &amp; tea.</speak>'
+    client.save(text, tmp_path / "a.wav", ssml=True, captions=tmp_path / "a.srt")
+    captions = " ".join((tmp_path / "a.srt").read_text("utf-8").split())
+    assert "This is very nice." in captions
+    assert "Bread & tea." in captions
+    assert "<" not in captions
 
 
 def test_ssml_is_bounded(client):

@@ -52,7 +52,7 @@ class Audio:
         format: How to read them.
         marks: Timed marks, in the order in which they end.
         report: Who spoke, how fast, at what cost.
-        text: What was said; marks index it.
+        text: What was said; marks index it. Of SSML, the tags are blanks.
     """
 
     data: bytes = field(repr=False)

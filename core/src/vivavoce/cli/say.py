@@ -135,10 +135,11 @@ class _Job:
         from vivavoce.pipeline.collect import open_captions
 
         with ExitStack() as stack:
+            stream = stack.enter_context(self._client.stream(self._asked.text, **self._wishes))
             captions = None
             if self._asked.marks is not None:
-                captions = stack.enter_context(open_captions(self._asked.marks, self._asked.text))
-            stream = stack.enter_context(self._client.stream(self._asked.text, **self._wishes))
+                shown = stream.plan.shown_text
+                captions = stack.enter_context(open_captions(self._asked.marks, shown))
             for chunk in stream:
                 write(chunk.data)
                 if captions is not None:

@@ -48,7 +48,7 @@ async def gather(run: SpeechRun) -> Audio:
         format=target,
         marks=tuple(marks),
         report=run.report,
-        text=run.plan.utterance.text,
+        text=run.plan.shown_text,
     )
 
 
@@ -79,7 +79,7 @@ async def write(
             encoder = FileEncoder(file, run.format, run.plan.target)
             writer = None
             if captions is not None:
-                writer = stack.enter_context(open_captions(captions, run.plan.utterance.text))
+                writer = stack.enter_context(open_captions(captions, run.plan.shown_text))
             while (chunk := await run.next_chunk()) is not None:
                 _write_chunk(chunk, encoder, writer)
                 if on_chunk is not None:

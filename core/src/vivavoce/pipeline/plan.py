@@ -137,6 +137,12 @@ class Plan:
             return self.source
         return AudioFormat(sample_rate_hz=self.target.sample_rate_hz, channels=self.target.channels)
 
+    @property
+    def shown_text(self) -> str:
+        """The text that marks index, without markup: tags are blanks."""
+        text = self.utterance.text
+        return read_ssml(text).in_place(len(text)) if self.utterance.ssml else text
+
     def cost_of(self, units: Mapping[str, float]) -> Decimal | None:
         """Return what *units* cost by the price the estimate took, or None if not known."""
         return _cost(self.model, self.price, units)

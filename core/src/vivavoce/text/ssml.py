@@ -64,6 +64,25 @@ class SsmlDocument:
         return self._markup_starts[run] + offset
 
 
+    def in_place(self, length: int) -> str:
+        """
+        Return a text of *length* with what is spoken where the markup has it, else blanks.
+
+        Marks that index the markup index this text too, and show no tags.
+
+        Args:
+            length: Of the SSML, in code points.
+        """
+        characters = [" "] * length
+        ends = (*self._spoken_starts[1:], len(self.text))
+        for spoken, end, markup in zip(
+            self._spoken_starts, ends, self._markup_starts, strict=True
+        ):
+            # An alias or an entity is no longer than the element that holds it.
+            characters[markup : markup + end - spoken] = self.text[spoken:end]
+        return "".join(characters)
+
+
 def read_ssml(ssml: str) -> SsmlDocument:
     """
     Read *ssml* in time and memory linear to its length.

@@ -23,6 +23,9 @@ __all__ = ["JOIN_LIMIT_S", "Sink", "refuse_message"]
 # not is left to end by itself, and said so, rather than waited for without end.
 JOIN_LIMIT_S = 5.0
 
+# Long enough for a reader on a busy machine; a reader that is not there costs no more.
+HAND_OVER_LIMIT_S = 0.005
+
 _QUOTE_MAX_CHARACTERS = 300
 
 
@@ -73,9 +76,23 @@ class Sink:
     def _hold(self, data: bytes) -> None:
         self._audio.append(data)
         self._held += len(data)
-        if self._is_first or self._held >= self._coalesce:
+        if self._is_first:
             self._is_first = False
+            self._hand_over()
+        elif self._held >= self._coalesce:
             self._wake_reader()
+
+    def _hand_over(self) -> None:
+        """
+        Give the reader its first audio, and step back until it has it.
+
+        An engine that comes back for the interpreter's lock every tenth of a
+        millisecond would keep it from the reader for a whole switch interval (5 ms).
+        """
+        is_awaited = self._reader_waits
+        self._wake_reader()
+        if is_awaited and self._may_wait and not self.stopped:
+            self._changed.wait(HAND_OVER_LIMIT_S)
 
     def mark(self, mark: Mark) -> None:
         """Hand over a mark; no wake-up, it travels with the audio around it."""

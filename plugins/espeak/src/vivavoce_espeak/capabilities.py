@@ -61,7 +61,7 @@ MODELS = (
         transports=("local",),
         is_free=True,
         default_voice="en-US",
-        segment_chars=1_000,
+        segment_chars=2_500,
         note="Formant speech: robotic, but clear, small, and in 145 language tags.",
         evidence=_TABLE,
         options=(
@@ -118,7 +118,7 @@ MODELS = (
             containers=yes("raw", evidence=_CODE),
             encodings=yes("pcm_s16le", evidence=_CODE),
             sample_rates_hz=yes(22_050, evidence=_MEASURED),
-            max_text=yes(note="no limit; core closes a request after about 1000", evidence=_CODE),
+            max_text=yes(note="no limit; core closes a request after about 2500", evidence=_CODE),
             max_instructions=no(evidence=_CODE),
             rpm=no("no limit", evidence=_CODE),
             tpm=no("no limit", evidence=_CODE),

@@ -26,8 +26,8 @@ from vivavoce_espeak.capabilities import SSML_MAX_CHARS, identifier_of
 __all__ = ["EspeakExchange", "EspeakSynthesizer", "MarkMaker"]
 
 # The engine makes a buffer in a tenth of a millisecond; waking the reader costs
-# as much. After the first buffer it is woken once for a second and a half of speech.
-COALESCE_BYTES = 65_536
+# as much. After the first buffer it is woken once for six seconds of speech.
+COALESCE_BYTES = 262_144
 
 
 class EspeakSynthesizer(Synthesizer):
