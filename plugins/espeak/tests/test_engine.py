@@ -38,7 +38,7 @@ from vivavoce_espeak._engine import (
 
 VOICE = "gmw/en-US"
 SENTENCE = "The quick brown fox jumps over the lazy dog. "
-BUFFER_SAMPLES = 4410  # 200 ms
+BUFFER_SAMPLES = 4412  # 200 ms, rounded up
 
 
 class Speech:

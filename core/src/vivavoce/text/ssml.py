@@ -63,7 +63,6 @@ class SsmlDocument:
         offset = index - self._spoken_starts[run] if self._is_verbatim[run] else 0
         return self._markup_starts[run] + offset
 
-
     def in_place(self, length: int) -> str:
         """
         Return a text of *length* with what is spoken where the markup has it, else blanks.
@@ -75,9 +74,7 @@ class SsmlDocument:
         """
         characters = [" "] * length
         ends = (*self._spoken_starts[1:], len(self.text))
-        for spoken, end, markup in zip(
-            self._spoken_starts, ends, self._markup_starts, strict=True
-        ):
+        for spoken, end, markup in zip(self._spoken_starts, ends, self._markup_starts, strict=True):
             # An alias or an entity is no longer than the element that holds it.
             characters[markup : markup + end - spoken] = self.text[spoken:end]
         return "".join(characters)

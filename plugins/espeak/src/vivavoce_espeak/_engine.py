@@ -568,7 +568,7 @@ class Engine:
         Args:
             text: Plain text or SSML; control characters other than tab and line ends act as spaces.
             voice: Identifier or language code, perhaps with "+variant", e.g. "gmw/en-US+f3".
-            on_audio: Takes mono ``pcm_s16le``, at most 4410 samples; returns False to stop.
+            on_audio: Takes mono ``pcm_s16le``, at most 4412 samples; returns False to stop.
             on_event: Takes word, sentence, mark and clause end.
             stopped: Asked before each buffer, and while waiting for the engine.
             rate_wpm: 80 to 700, see :func:`wpm_for_ratio`.
