@@ -1,3 +1,4 @@
+import re
 import threading
 
 import attrs
@@ -17,13 +18,15 @@ from vivavoce.errors import (
 )
 from vivavoce.hookspecs import hookimpl
 from vivavoce.model.audio import Chunk
+from vivavoce.model.capability import yes
 from vivavoce.model.report import End
 from vivavoce.model.timing import Mark
 from vivavoce.pipeline.retry import Retry
 from vivavoce.settings import Settings, Timeouts
-from vivavoce.testing import FakeProvider, samples_of
+from vivavoce.testing import FAKE_CAPABILITIES, FakeProvider, samples_of
 
 LOUD = samples_of("x") * 5
+WORDS = ["One", "two,", "three.", "\u56db\u3002", "f\u00fcnf!", "\n"]
 
 
 def word(start_s, end_s, start=0, end=1):
@@ -362,3 +365,30 @@ def test_many_streams_at_once_never_mix(fake):
                 else:
                     heard[n] += chunk.data
     assert [samples_of(text) for text in texts] == heard
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    words=st.lists(
+        st.sampled_from(["One", "two,", "three.", "\u56db\u3002", "f\u00fcnf!", "\n"]), min_size=1
+    ),
+    size=st.integers(1, 60),
+    limit=st.integers(12, 200),
+)
+def test_any_segmentation_gives_the_same_audio(words, size, limit):
+    """However a text is split, its audio is the same, and marks ascend inside it."""
+    text = "Start " + " ".join(words)
+    claims = attrs.evolve(FAKE_CAPABILITIES, max_text=yes(maximum=limit, unit="characters"))
+    fake = FakeProvider(capabilities=claims).with_card(segment_chars=size)
+    with Client("fake", registry=fake.registry(), settings=Settings()) as client:
+        audio = client.synthesize(text)
+    # Blanks at the ends may go unsaid; nothing that can be heard may.
+    spoken = "".join(request.text for request in fake.requests)
+    assert spoken.split() == text.split()
+    assert audio.data == samples_of(spoken)
+    ends = [mark.end_s for mark in audio.marks]
+    assert ends == sorted(ends)
+    assert all(0 <= mark.start_s <= mark.end_s <= audio.duration_s for mark in audio.marks)
+    assert [text[m.text_start : m.text_end] for m in audio.marks] == [
+        word for request in fake.requests for word in re.findall(r"[^ ]+", request.text)
+    ]
