@@ -33,6 +33,25 @@ def word(start_s, end_s, start=0, end=1):
     return Mark(kind="word", start_s=start_s, end_s=end_s, text_start=start, text_end=end)
 
 
+def sets(event):
+    """Return a plugin that sets *event* when it sees a chunk, so that the engine goes on."""
+
+    class Setter:
+        def feed(self, chunk):
+            event.set()
+            return [chunk]
+
+        def finish(self):
+            return []
+
+    class Plugin:
+        @hookimpl
+        def vivavoce_stream_middleware(self, plan):
+            return Setter()
+
+    return Plugin()
+
+
 def test_speaks_the_text(face, fake):
     """The audio is that of the text, whole, and the report says so."""
     chunks, report, error = face.read(face.client(fake), "Hello there, world.")
@@ -73,15 +92,11 @@ def test_marks_index_the_whole(face, fake):
 
 
 def test_a_mark_comes_with_its_audio(face):
-    """No mark comes before the last sample it covers."""
-    second = samples_of("x") * 200
-    fake = FakeProvider(lambda _: [word(0.0, 1.5), word(0.5, 0.9, 2, 3), second, second])
-    chunks, _, _ = face.read(face.client(fake), "a b")
-    heard_s = 0.0
-    for chunk in chunks:
-        heard_s += len(chunk.data) / 32_000
-        assert all(mark.end_s <= heard_s for mark in chunk.marks)
-    assert [mark.end_s for chunk in chunks for mark in chunk.marks] == [0.9, 1.5]
+    """No mark comes before the last sample it covers, nor is it cut short to come sooner."""
+    second, go_on = samples_of("x") * 200, threading.Event()
+    fake = FakeProvider(lambda _: [word(0.0, 1.5), word(0.5, 0.9, 2, 3), second, go_on, second])
+    chunks, _, _ = face.read(face.client(fake, plugins=[sets(go_on)]), "a b")
+    assert [[mark.end_s for mark in chunk.marks] for chunk in chunks] == [[0.9], [1.5]]
 
 
 def test_a_mark_past_the_end_is_held_to_it(face):
@@ -225,23 +240,7 @@ def test_the_first_chunk_comes_before_the_last_is_made(face):
     """A chunk is handed over while the engine still works on the rest."""
     go_on = threading.Event()
     fake = FakeProvider(lambda _: [LOUD, go_on, LOUD])
-
-    class Setter:
-        """Lets the engine go on when it sees the first chunk."""
-
-        def feed(self, chunk):
-            go_on.set()
-            return [chunk]
-
-        def finish(self):
-            return []
-
-    class Plugin:
-        @hookimpl
-        def vivavoce_stream_middleware(self, plan):
-            return Setter()
-
-    chunks, _, error = face.read(face.client(fake, plugins=[Plugin()]), "Hello")
+    chunks, _, error = face.read(face.client(fake, plugins=[sets(go_on)]), "Hello")
     assert error is None
     assert [chunk.data for chunk in chunks] == [LOUD, LOUD]
     assert [chunk.start_s for chunk in chunks] == [0.0, 400 / 16_000]
@@ -384,7 +383,7 @@ def test_any_segmentation_gives_the_same_audio(words, size, limit):
         audio = client.synthesize(text)
     # Blanks at the ends may go unsaid; nothing that can be heard may.
     spoken = "".join(request.text for request in fake.requests)
-    assert spoken.split() == text.split()
+    assert "".join(spoken.split()) == "".join(text.split())
     assert audio.data == samples_of(spoken)
     ends = [mark.end_s for mark in audio.marks]
     assert ends == sorted(ends)

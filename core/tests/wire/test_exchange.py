@@ -58,7 +58,7 @@ class TestAudio:
         ("event", "outputs"),
         [
             (LocalOutput(b"ab"), [AudioData(b"ab")]),
-            (LocalOutput(b"ab", [MARK]), [AudioData(b"ab"), Marks([MARK])]),
+            (LocalOutput(b"ab", [MARK]), [Marks([MARK]), AudioData(b"ab")]),
             (LocalOutput(b"", [MARK]), [Marks([MARK])]),
             (LocalEnd(), [Finished()]),
         ],

@@ -240,4 +240,5 @@ def _local_outputs(event: LocalOutput) -> Sequence[Output]:
         return (AudioData(event.audio),)
     if not event.audio:
         return (Marks(event.marks),)
-    return (AudioData(event.audio), Marks(event.marks))
+    # Marks first: those that end in this audio then come with it.
+    return (Marks(event.marks), AudioData(event.audio))
