@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import time
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
+
+from attrs import frozen
 
 ROOT = Path(__file__).parents[1]
 LICENCE = ROOT / "LICENSE"
@@ -32,11 +35,23 @@ def prose(characters: int) -> str:
     return (text * (characters // len(text) + 1))[:characters]
 
 
-def process_s(command: Sequence[str]) -> float:
-    """Return the seconds a whole process takes, its byte code compiled by an earlier one."""
+@frozen
+class Process:
+    """What a whole process took, in seconds: by the clock, and of the processor."""
+
+    wall_s: float
+    cpu_s: float
+
+
+def process(command: Sequence[str]) -> Process:
+    """Run a process whose byte code an earlier one has compiled."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begun = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=_environment())
-    return time.perf_counter() - begun
+    wall_s = time.perf_counter() - begun
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    user_s, system_s = after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime
+    return Process(wall_s, user_s + system_s)
 
 
 @cache

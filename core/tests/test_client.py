@@ -101,8 +101,9 @@ def test_a_read_stream_stays_at_its_end(client):
 def test_a_closed_client_is_refused(client):
     """A closed client says so."""
     client.close()
-    with pytest.raises(StreamStateError, match="client is closed"):
-        client.synthesize("Hello.")
+    for call in (client.synthesize, client.stream, client.explain):
+        with pytest.raises(StreamStateError, match="client is closed"):
+            call("Hello.")
 
 
 def test_the_users_error_comes_out_bare(fake):

@@ -80,6 +80,7 @@ def test_a_broken_file_does_not_show_its_keys(config):
         load_settings()
     assert CANARY not in str(caught.value)
     assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
 
 
 def test_not_utf8_is_no_toml(config):

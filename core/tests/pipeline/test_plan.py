@@ -324,3 +324,4 @@ def test_blanks_are_not_sent():
             assert "".join("".join(s.text.split()) for s in segments).replace(".", "") == "OneTwo"
             assert [s.is_last for s in segments] == [False] * (len(segments) - 1) + [True]
             assert all(text[s.start :].startswith(s.text) for s in segments)
+            assert all(any(map(str.isalpha, s.text)) for s in segments)

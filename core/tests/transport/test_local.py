@@ -6,7 +6,6 @@ import asyncio
 import gc
 import logging
 import threading
-import time
 
 import pytest
 
@@ -226,7 +225,7 @@ class TestClosing:
         face.run(scenario())
         assert ended.is_set()
 
-    def test_waiting_elsewhere(self, face):
+    def test_waiting_elsewhere(self, face, caplog):
         """A coroutine that waits for something else is cancelled, in both faces."""
         ended = threading.Event()
 
@@ -240,24 +239,22 @@ class TestClosing:
         async def scenario():
             conversation = await face.start(LocalCall(run=run))
             await conversation.receive(5.0)
-            begun = time.monotonic()
             await conversation.close()
-            return time.monotonic() - begun
 
-        assert face.run(scenario()) < 2.0
+        face.run(scenario())
         assert ended.is_set()
+        assert "did not stop" not in caplog.text
 
     @pytest.mark.parametrize("run", [plain, coroutine])
-    def test_at_once(self, face, run):
-        """Closing before the engine has even begun is as quick."""
+    def test_at_once(self, face, run, caplog):
+        """Closing before the engine has even begun does not wait for it in vain."""
 
         async def scenario():
             conversation = await face.start(LocalCall(run=run))
-            begun = time.monotonic()
             await conversation.close()
-            return time.monotonic() - begun
 
-        assert face.run(scenario()) < 2.0
+        face.run(scenario())
+        assert "did not stop" not in caplog.text
 
     def test_used_after(self, face):
         """A closed conversation is not received from, and never looks complete."""
