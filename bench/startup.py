@@ -48,17 +48,17 @@ def main() -> None:
         for name in COMMANDS
     ]
     show(f"Start-up, {ROUNDS} rounds in turn", ("process", "ms, median", "processor ms"), rows)
-    rows_of_ratios = [
+    ratios: list[tuple[str, ...]] = [
         (name, against, _ratio(wall, name, against), _ratio(cpu, name, against), f"{goal:g}")
         for name, against, goal in GOALS
     ]
     also = ("from vivavoce import Client", "import attrs, pluggy")
-    rows_of_ratios += [
+    ratios += [
         (name, "import httpx2", *(_ratio(by, name, "import httpx2") for by in (wall, cpu)), "-")
         for name in also
     ]
     head = ("process", "against", "by the clock", "processor time", "goal, at most")
-    show("Ratios in turn, median [least..greatest]", head, rows_of_ratios)
+    show("Ratios in turn, median [least..greatest]", head, ratios)
     print("\nAgainst `import httpx2` a bare interpreter's start is subtracted from both.")
 
 

@@ -6,6 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vivavoce.authoring import (
+    AudioData,
+    Exchange,
+    Finished,
+    LocalCall,
+    LocalOutput,
+    Synthesizer,
+)
 from vivavoce.blocking import Client
 from vivavoce.errors import (
     EngineFailed,
@@ -391,3 +399,43 @@ def test_any_segmentation_gives_the_same_audio(words, size, limit):
     assert [text[m.text_start : m.text_end] for m in audio.marks] == [
         word for request in fake.requests for word in re.findall(r"[^ ]+", request.text)
     ]
+
+
+def provider_with(receive):
+    """Return a provider whose exchange runs a loud engine and reads its events by *receive*."""
+    fake = FakeProvider()
+
+    class Odd(Exchange):
+        def __init__(self, request):
+            self.format = request.format
+
+        def open(self):
+            return LocalCall(run=lambda sink: sink.audio(LOUD + b"\x01"))
+
+        def receive(self, event):
+            return receive(event)
+
+    class Speaker(Synthesizer):
+        def exchange(self, request):
+            return Odd(request)
+
+    fake.info = attrs.evolve(fake.info, synthesizer=Speaker)
+    return fake
+
+
+def test_an_end_without_the_providers_word_is_a_truncation(face):
+    """A reply that is over before the exchange called it finished is an error."""
+    fake = provider_with(lambda event: [AudioData(LOUD)] if isinstance(event, LocalOutput) else [])
+    chunks, _, error = face.read(face.client(fake), "Hello")
+    assert isinstance(error, TruncatedAudio)
+    assert "before saying that it was complete" in str(error)
+    assert b"".join(chunk.data for chunk in chunks) == LOUD
+
+
+def test_an_error_waits_for_the_audio_before_it(face):
+    """Audio that came together with a failure is given out first, then the error."""
+    fake = provider_with(lambda event: [AudioData(event.audio), Finished()])
+    chunks, report, error = face.read(face.client(fake), "Hello")
+    assert isinstance(error, TruncatedAudio)
+    assert b"".join(chunk.data for chunk in chunks) == LOUD
+    assert report.end is End.FAILED
