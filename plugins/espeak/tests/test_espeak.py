@@ -216,6 +216,8 @@ def test_voice_ids_are_unique(client):
         ("de-AT", "de"),
         ("yue", "yue"),
         ("en-US", "en-US"),
+        ("en", "en-US"),
+        ("en-GB", "en-GB"),
         ("pt-BR", "pt-BR"),
     ],
 )

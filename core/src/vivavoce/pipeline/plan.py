@@ -364,10 +364,11 @@ class _Planner:
 
     def _default_voice(self, language: str | None, usable: list[Voice]) -> Voice:
         own = next(voice for voice in usable if voice.id == self.model.default_voice)
-        if language is None or _speaks(own, language):
+        if language is None:
             self._native("voice", f"{own.id} (the model's default)")
             return own
-        if found := _best_voice(usable, language):
+        # The default comes first, so that it wins among equals and only there.
+        if found := _best_voice([own, *usable], language):
             self._native("voice", f"{found.id} (speaks {language})")
             return found
         msg = f"No voice of {self.info.name}/{self.model.name} speaks {language!r}."
@@ -512,10 +513,6 @@ def _named_voice(
         f"`vivavoce voices {info.name}` lists its {len(by_id)} voices."
     )
     raise UnknownVoice(msg, name=wanted, nearest=near)
-
-
-def _speaks(voice: Voice, language: str) -> bool:
-    return match_language(language, (*voice.languages, *voice.dialects)) is not None
 
 
 def _best_voice(voices: Iterable[Voice], language: str) -> Voice | None:
