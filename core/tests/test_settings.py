@@ -1,3 +1,4 @@
+import attrs
 import pytest
 
 from vivavoce.errors import CredentialError, InvalidValue, SettingsError
@@ -57,8 +58,7 @@ def test_environment_wins(config, monkeypatch):
         ("defualt = 'x'", "defualt is no setting; known are default"),
         ("providers = 1", "providers is a table"),
         ("[providers]\nacme = 1", "providers.acme is a table"),
-        ("[providers.acme]\nkey = 'x'", "providers.acme.key is not one of api_key"),
-        ("[providers.acme]\nregion = 1", "providers.acme.region is not one of"),
+        ("[providers.acme]\nregion = 1", "providers.acme.region is a string"),
         ("[timeouts]\nfirst = 1", "timeouts.first is not one of connect_s"),
         ("[timeouts]\ntotal_s = -1", "total_s is a number of seconds above 0"),
         ("timeouts = []", "timeouts is a table"),
@@ -123,3 +123,52 @@ def test_key_precedence(monkeypatch, key):
     stored = Settings(providers={"acme": {"api_key": Secret("stored")}})
     assert Secret("stored") == stored.config_for(info).credential
     assert Secret("given") == stored.config_for(info, credential=Secret("given")).credential
+
+
+@pytest.fixture
+def acme():
+    """A provider with variables for its address and region, and a setting of its own."""
+    return attrs.evolve(
+        FakeProvider(name="acme").info,
+        settings={
+            "base_url": ("ACME_URL",),
+            "region": ("ACME_REGION",),
+            "workspace": ("ACME_WORKSPACE", "ACME_SPACE"),
+        },
+    )
+
+
+def test_a_provider_names_variables_of_its_own(acme, monkeypatch):
+    """Address, region and own settings come from the variables that the provider names."""
+    monkeypatch.setenv("ACME_URL", "https://acme.example")
+    monkeypatch.setenv("ACME_REGION", " eu ")
+    monkeypatch.setenv("ACME_SPACE", "ws-1")
+    found = Settings().config_for(acme)
+    assert (found.base_url, found.region) == ("https://acme.example", "eu")
+    assert found.extra == {"workspace": "ws-1"}
+
+
+def test_precedence_of_a_providers_settings(acme, monkeypatch):
+    """An argument goes before the file, the file before our variable, ours before the provider's."""
+    monkeypatch.setenv("ACME_REGION", "theirs")
+    monkeypatch.setenv("ACME_WORKSPACE", "theirs")
+    monkeypatch.setenv("VIVAVOCE_ACME_WORKSPACE", "ours")
+    assert Settings().config_for(acme).extra == {"workspace": "ours"}
+    stored = Settings(providers={"acme": {"workspace": "stored", "region": "eu"}})
+    assert stored.config_for(acme).extra == {"workspace": "stored"}
+    assert stored.config_for(acme).region == "eu"
+    assert stored.config_for(acme, region="us").region == "us"
+
+
+def test_a_setting_that_is_not_set_is_absent(acme):
+    """Of the provider's own settings only those that are set are handed over."""
+    assert Settings().config_for(acme).extra == {}
+
+
+def test_a_misspelt_setting_of_a_provider(config, acme):
+    """A setting the provider does not have is refused once it is used, and never shown."""
+    config(f'[providers.acme]\napikey = "{CANARY}"\n')
+    settings = load_settings()
+    assert CANARY not in repr(settings)
+    with pytest.raises(SettingsError, match=r"acme\.apikey is no setting of it; known are api_key"):
+        settings.config_for(acme)

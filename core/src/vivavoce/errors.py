@@ -22,6 +22,7 @@ Every error this library raises, sorted by what the reader can do about it.
     │   └── CredentialError       no key, or one the provider refuses
     ├── ProviderError           the provider answered no
     │   ├── RequestRejected
+    │   │   └── TextTooLong         its limit is known to the server alone
     │   ├── QuotaExceeded
     │   ├── RateLimited           retryable; may carry retry_after_s
     │   ├── ProviderUnavailable   retryable
@@ -37,7 +38,7 @@ Every error this library raises, sorted by what the reader can do about it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 __all__ = [
     "CapabilityError",
@@ -59,6 +60,7 @@ __all__ = [
     "SettingsError",
     "SetupError",
     "StreamStateError",
+    "TextTooLong",
     "TimedOut",
     "TransportError",
     "TruncatedAudio",
@@ -81,6 +83,8 @@ class VivavoceError(Exception):
         provider: Name of the provider concerned, or None before one is chosen.
         model: Name of the model concerned, or None.
         request_id: The provider's own id for the request, or None.
+        code: The provider's own error code, or None.
+        status: HTTP status of the refusal, or None when there was none.
         audio_delivered_s: Seconds of audio handed to the caller before the
             error; 0.0 when nothing was.
         retryable: Whether the same call may succeed later. Core acts on it
@@ -89,9 +93,11 @@ class VivavoceError(Exception):
 
     retryable: bool = False
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *, code: str | None = None, status: int | None = None) -> None:
         super().__init__(message)
         self.message = message
+        self.code = code
+        self.status = status
         self.provider: str | None = None
         self.model: str | None = None
         self.request_id: str | None = None
@@ -111,6 +117,13 @@ class VivavoceError(Exception):
         self.request_id = self.request_id or request_id
         if audio_delivered_s is not None:
             self.audio_delivered_s = audio_delivered_s
+
+    def redact(self, clean: Callable[[str], str]) -> None:
+        """Pass every text that may quote the provider through *clean*."""
+        self.message = clean(self.message)
+        self.args = (self.message,)
+        self.request_id = self.request_id and clean(self.request_id)
+        self.code = self.code and clean(self.code)
 
     def __str__(self) -> str:
         facts = []
@@ -228,22 +241,33 @@ class CredentialError(SetupError):
 
 
 class ProviderError(VivavoceError):
-    """
-    The provider answered no.
-
-    Attributes:
-        code: The provider's own error code, or None.
-        status: HTTP status, or None when there was none.
-    """
-
-    def __init__(self, message: str, *, code: str | None = None, status: int | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.status = status
+    """The provider answered no."""
 
 
 class RequestRejected(ProviderError):
     """The provider finds the request itself wrong; asking again will not help."""
+
+
+class TextTooLong(RequestRejected):
+    """
+    The provider finds the text of one request too long, by a measure of its own.
+
+    Core then tries smaller pieces, once and while no audio has come.
+
+    Attributes:
+        limit: The most it takes, in its own unit, or None where it does not say.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        status: int | None = None,
+        limit: int | None = None,
+    ) -> None:
+        super().__init__(message, code=code, status=status)
+        self.limit = limit
 
 
 class QuotaExceeded(ProviderError):

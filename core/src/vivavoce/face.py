@@ -46,7 +46,7 @@ class Wishes(TypedDict, total=False):
     """
 
     ssml: bool
-    voice: str | None
+    voice: str | Voice | None
     language: str | None
     instructions: str | None
     rate: float
@@ -57,6 +57,7 @@ class Wishes(TypedDict, total=False):
     channels: int
     marks: Any
     options: Mapping[str, Any]
+    segment_chars: int | None
 
 
 def make_utterance(text: str, wishes: Mapping[str, Any], voice: str | None) -> Utterance:
@@ -137,7 +138,7 @@ class ClientCore:
         """Return how *text* would be spoken; refusals are in it."""
         self._check_open()
         utterance = make_utterance(text, wishes, self.selector.voice)
-        region = self._region or self.settings.providers.get(self.info.name, {}).get("region")
+        region = self.settings.region_for(self.info, self._region)
         return make_plan(utterance, self.info, self.model, region=region, strict=self.strict)
 
     def run(self, plan: Plan, *, wants_stream: bool, encode: bool) -> SpeechRun:

@@ -18,6 +18,7 @@ from vivavoce.model.voice import Voice
 
 if TYPE_CHECKING:
     from vivavoce.wire.exchange import DuplexExchange, Exchange
+    from vivavoce.wire.http import HttpCall
 
 __all__ = [
     "INTERFACE",
@@ -42,11 +43,14 @@ class ProviderConfig:
         credential: The API key, or None where the provider needs none.
         base_url: Address in place of the provider's own, or None.
         region: The provider's region id, or None for its default.
+        extra: The provider's own settings that are set, by the names it gave in
+            ``SynthesizerInfo.settings``.
     """
 
     credential: Secret | None = None
     base_url: str | None = None
     region: str | None = None
+    extra: Mapping[str, str] = field(factory=dict)
 
 
 @frozen(kw_only=True)
@@ -109,6 +113,14 @@ class Synthesizer(ABC):
         msg = f"{request.model.name!r} takes no text while speaking."
         raise CapabilityError(msg, capability="stream_in")
 
+    def probe(self) -> HttpCall | None:
+        """
+        Return a call that costs nothing and needs no key, whose answer shows that the host is there.
+
+        ``vivavoce doctor`` makes it. Any HTTP status will do. None where there is no host.
+        """
+        return None
+
     def close(self) -> None:  # noqa: B027 - most hold nothing
         """Release what the provider holds; called once, when the client closes."""
 
@@ -129,6 +141,12 @@ class SynthesizerInfo:
         voices: Returns the stock voices. May load the engine's table; no network, no key.
         credential_env: Environment variables that may hold the key, in order.
             Empty means that none is needed.
+        settings: Further settings by name, each with the environment variables that may
+            hold it, in order: ``base_url``, ``region``, and names of the provider's
+            own, which exist by being named here and come in ``ProviderConfig.extra``.
+        recognise_voice: Returns the voice that an id means for a model although it is
+            not listed, one of the user's own, with the models it may be used with; None
+            for an id that cannot be one. Absent where there are no such voices. No I/O.
         default_rank: 0 is never taken as the default provider; among those that
             need no credential the highest wins. 1-49 test aids, 50 and up speech.
         count_billed: Returns the billed units of a text, by the price's unit, as the
@@ -144,6 +162,8 @@ class SynthesizerInfo:
     synthesizer: type[Synthesizer] | str
     voices: Callable[[], Sequence[Voice]]
     credential_env: tuple[str, ...] = ()
+    settings: Mapping[str, tuple[str, ...]] = field(factory=dict)
+    recognise_voice: Callable[[ModelCard, str], Voice | None] | None = None
     default_rank: int = 0
     count_billed: Callable[[ModelCard, str], Mapping[str, float]] | None = None
     homepage: str = ""
@@ -162,7 +182,7 @@ class SynthesizerInfo:
             found = _imported(self.name, found)
         overrides = found.session is not Synthesizer.session
         for card in self.models:
-            if card.capabilities.stream_in and not overrides:
+            if card.capabilities.stream_in and not (overrides or card.unavailable):
                 msg = f"{card.name!r} claims stream_in, but {found.__name__} has no session()."
                 raise PluginError(msg)
         return found

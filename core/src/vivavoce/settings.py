@@ -10,6 +10,7 @@ The file is ``vivavoce/config.toml`` in the user's configuration folder, or wher
     api_key = "..."
     base_url = "https://speech.example"
     region = "eu"
+    workspace = "..."                # and whatever else that provider has
 
     [timeouts]                       # seconds
     connect_s = 10.0
@@ -18,7 +19,8 @@ The file is ``vivavoce/config.toml`` in the user's configuration folder, or wher
     total_s = 600.0
 
 Variables: ``VIVAVOCE_DEFAULT``, and for a provider ``acme``
-``VIVAVOCE_ACME_API_KEY``, ``VIVAVOCE_ACME_BASE_URL``, ``VIVAVOCE_ACME_REGION``.
+``VIVAVOCE_ACME_API_KEY``, ``VIVAVOCE_ACME_BASE_URL``, ``VIVAVOCE_ACME_REGION``, and likewise for
+the provider's own settings. Last come the variables that the provider itself names.
 """
 
 from __future__ import annotations
@@ -72,14 +74,15 @@ class Settings:
 
     Attributes:
         default: Selector used when none is given, or None.
-        providers: Provider name to ``api_key``, ``base_url`` and ``region``; a key
-            is a :class:`~vivavoce.authoring.Secret`.
+        providers: Provider name to ``api_key``, ``base_url``, ``region`` and the
+            provider's own settings; a key is a :class:`~vivavoce.authoring.Secret`.
         timeouts: As in :class:`Timeouts`.
         path: The file read, or None where there is none.
     """
 
     default: str | None = None
-    providers: Mapping[str, Mapping[str, Any]] = field(factory=dict)
+    # Not shown: a key under a misspelt name would be a plain string.
+    providers: Mapping[str, Mapping[str, Any]] = field(factory=dict, repr=False)
     timeouts: Timeouts = field(factory=Timeouts)
     path: Path | None = None
 
@@ -96,8 +99,9 @@ class Settings:
 
         Raises:
             CredentialError: If it needs a credential and there is none anywhere.
+            SettingsError: If a setting is stored for it that it does not have.
         """
-        stored = self.providers.get(info.name, {})
+        stored = self._stored(info)
         credential = credential or stored.get("api_key") or _from_environment(info)
         if info.credential_env and not credential:
             variables = " or ".join(info.credential_env)
@@ -106,11 +110,36 @@ class Settings:
                 f"api_key under [providers.{info.name}] in {self.path or config_path()}."
             )
             raise CredentialError(msg)
+        own = {name: self._setting(info, name) for name in info.settings.keys() - _PROVIDER_KEYS}
         return ProviderConfig(
             credential=credential,
-            base_url=base_url or stored.get("base_url"),
-            region=region or stored.get("region"),
+            base_url=base_url or self._setting(info, "base_url"),
+            region=self.region_for(info, region),
+            extra={name: value for name, value in own.items() if value is not None},
         )
+
+    def region_for(self, info: SynthesizerInfo, region: str | None = None) -> str | None:
+        """Return *region*, else the one set for *info*'s provider, else None."""
+        return region or self._setting(info, "region")
+
+    def _setting(self, info: SynthesizerInfo, name: str) -> str | None:
+        variables = info.settings.get(name, ())
+        if name not in _PROVIDER_KEYS:
+            # The others were read with the settings; of these nobody knew then.
+            own = f"VIVAVOCE_{info.name}_{name}".upper().replace("-", "_")
+            variables = (own, *variables)
+        value: str | None = self._stored(info).get(name) or _first_variable(*variables)
+        return value
+
+    def _stored(self, info: SynthesizerInfo) -> Mapping[str, Any]:
+        """Return what is stored for *info*'s provider; only now is it known what it has."""
+        stored = self.providers.get(info.name, {})
+        known = {*_PROVIDER_KEYS, *info.settings}
+        for name in stored:
+            if name not in known:
+                reason = f"is no setting of it; known are {', '.join(sorted(known))}"
+                raise _unusable(self.path or config_path(), f"providers.{info.name}.{name}", reason)
+        return stored
 
 
 def config_path() -> Path:
@@ -183,9 +212,8 @@ def _read_provider(path: Path, name: str, table: Any) -> dict[str, Any]:
     if not isinstance(table, dict):
         raise _unusable(path, f"providers.{name}", "is a table")
     for key, value in table.items():
-        if key not in _PROVIDER_KEYS or not isinstance(value, str):
-            known = ", ".join(_PROVIDER_KEYS)
-            raise _unusable(path, f"providers.{name}.{key}", f"is not one of {known} as a string")
+        if not isinstance(value, str):
+            raise _unusable(path, f"providers.{name}.{key}", "is a string, in quotes")
     if "api_key" in table:
         return {**table, "api_key": Secret(table["api_key"])}
     return dict(table)
@@ -214,10 +242,13 @@ def _read_timeouts(path: Path, data: Any) -> Timeouts:
 
 
 def _from_environment(info: SynthesizerInfo) -> Secret | None:
-    for variable in info.credential_env:
-        if value := os.environ.get(variable, "").strip():
-            return Secret(value)
-    return None
+    value = _first_variable(*info.credential_env)
+    return None if value is None else Secret(value)
+
+
+def _first_variable(*names: str) -> str | None:
+    """Return what the first of these environment variables holds that holds something."""
+    return next((value for name in names if (value := os.environ.get(name, "").strip())), None)
 
 
 def _unusable(path: Path, key: str, reason: str) -> SettingsError:

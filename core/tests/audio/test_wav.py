@@ -148,3 +148,33 @@ def test_the_header_is_bounded_in_memory():
     for _ in range(80):
         assert reader.feed(bytes(10_000)) == b""
         assert len(reader._pending) < 100
+
+
+UNTRUSTED = {
+    **{name: data for name, data in FORGIVEN.items() if name != "chunk after"},
+    "size too small": riff(fmt(), chunk(b"data", PCM, 100)),
+    "tags after": riff(fmt(), chunk(b"data", PCM), chunk(b"LIST", bytes(40))),
+    "ID3 after": riff(fmt(), chunk(b"data", PCM), chunk(b"id3 ", bytes(41))),
+}
+
+
+@pytest.mark.parametrize("data", UNTRUSTED.values(), ids=UNTRUSTED.keys())
+@given(cuts=st.lists(st.integers(0, 60), max_size=40))
+def test_a_size_that_is_not_trusted(data, cuts):
+    """Without trust in its sizes all that follows the header is samples, but for tags behind."""
+    reader, out, place = WavHeaderReader(trusts_size=False), [], 0
+    for cut in cuts:
+        out.append(reader.feed(data[place : place + cut]))
+        place += cut
+    out += [reader.feed(data[place:]), reader.finish()]
+    assert b"".join(out) == PCM
+
+
+@pytest.mark.parametrize("rest", [b"", b"\0", b"L", b"\0LIS", b"\0LIST\4\0\0\0abcd", b"\0LISP"])
+def test_what_stands_behind_an_odd_end(rest):
+    """Behind an odd number of bytes a chunk begins after one of padding, which is no sample."""
+    body = riff(fmt(7, 1, 8000, 8), b"data" + struct.pack("<I", 3) + b"abc" + rest)
+    reader = WavHeaderReader(trusts_size=False)
+    out = b"".join([*(reader.feed(body[n : n + 1]) for n in range(len(body))), reader.finish()])
+    is_tag = rest in (b"", b"\0") or rest.startswith(b"\0LIST")
+    assert out == (b"abc" if is_tag else b"abc" + rest)

@@ -9,6 +9,7 @@ from vivavoce.errors import (
     MarkupError,
     MissingDependency,
     UnknownLanguage,
+    UnknownModel,
     UnknownVoice,
 )
 from vivavoce.face import make_utterance
@@ -17,8 +18,10 @@ from vivavoce.model.capability import no, unknown, yes
 from vivavoce.model.card import Option, Price
 from vivavoce.model.report import How
 from vivavoce.model.utterance import Utterance
+from vivavoce.model.voice import Voice
 from vivavoce.pipeline.plan import make_plan
 from vivavoce.testing import FAKE_CAPABILITIES, FakeProvider
+from vivavoce.text.segment import Segment
 
 
 def plan_of(fake=None, *, strict=False, region=None, capabilities=None, **wishes):
@@ -325,3 +328,247 @@ def test_blanks_are_not_sent():
             assert [s.is_last for s in segments] == [False] * (len(segments) - 1) + [True]
             assert all(text[s.start :].startswith(s.text) for s in segments)
             assert all(any(map(str.isalpha, s.text)) for s in segments)
+
+
+# What a provider of a cloud brings
+
+
+def test_an_unavailable_model_is_refused():
+    """A model that is listed for its facts alone is refused with the reason on the card."""
+    plan = plan_of(FakeProvider().with_card(unavailable="it speaks over telegraph only."))
+    assert how(plan, "model") == [How.REFUSED]
+    with pytest.raises(CapabilityError, match=r"fake/one cannot be used: .*telegraph only"):
+        plan.check()
+
+
+def two_models():
+    """A provider with a model in two regions and another in one."""
+    fake = FakeProvider().with_card(regions=("cn", "sg"))
+    (card,) = fake.info.models
+    older = attrs.evolve(card, name="old", regions=("cn",))
+    fake.info = attrs.evolve(fake.info, models=(card, older))
+    return fake
+
+
+def plan_for(fake, model, region):
+    card = next(card for card in fake.info.models if card.name == model)
+    return make_plan(Utterance(text="Hello.", voice="ann"), fake.info, card, region=region)
+
+
+@pytest.mark.parametrize(("region", "asked"), [(None, "cn"), ("cn", "cn"), ("sg", "sg")])
+def test_regions(region, asked):
+    """A model is asked in the region given, else in its first."""
+    plan = plan_for(two_models(), "one", region)
+    plan.check()
+    assert plan.region == asked
+
+
+def test_a_region_that_is_none():
+    """A region the provider does not have is refused, with those it has."""
+    fake = two_models().with_card(regions=("cn-north", "sg-1"))
+    with pytest.raises(InvalidValue, match=r"'cn-nroth'.*mean 'cn-north'.*cn-north, sg-1"):
+        plan_for(fake, "one", "cn-nroth").check()
+
+
+def test_a_region_without_the_model():
+    """A model that is not in the region is refused, with where it is."""
+    fake = two_models()
+    fake.info = attrs.evolve(fake.info, voices=lambda: (Voice(id="ann", models=("one", "old")),))
+    with pytest.raises(UnknownModel, match="'sg', only in cn"):
+        plan_for(fake, "old", "sg").check()
+
+
+def test_a_provider_without_regions_takes_any():
+    """Where a provider names no regions, what is given is left to it."""
+    plan = plan_of(region="moon")
+    plan.check()
+    assert plan.region == "moon"
+
+
+OWN = {"stock_voices": no(), "clone": yes()}
+
+
+def with_own_voices(**capabilities):
+    """A provider that speaks with voices cloned by its users, whose ids begin with c-."""
+    fake = FakeProvider().with_card(
+        capabilities=attrs.evolve(FAKE_CAPABILITIES, **capabilities), default_voice=""
+    )
+
+    def recognise(card, voice_id):
+        if not voice_id.startswith("c-"):
+            return None
+        return Voice(
+            id=voice_id, origin="cloned", models=("other",) if "x" in voice_id else ("one",)
+        )
+
+    fake.info = attrs.evolve(fake.info, recognise_voice=recognise)
+    return fake
+
+
+def test_a_voice_of_ones_own():
+    """An id that is not listed but recognised is a voice like any other."""
+    plan = plan_of(with_own_voices(**OWN), voice="c-me")
+    plan.check()
+    assert (plan.voice.id, plan.voice.origin) == ("c-me", "cloned")
+
+
+@pytest.mark.parametrize(
+    ("voice", "message"),
+    [
+        ("c-x", r"'c-x' is not one of fake/one; it belongs to other\. .*cloned voices only"),
+        ("old", r"'old' is not one of fake/one; it belongs to gone\. .*cloned voices only"),
+        ("nobody", "has no voice 'nobody'"),
+    ],
+)
+def test_a_voice_of_another_model(voice, message):
+    """A voice of another model, stock or one's own, is refused with where it belongs."""
+    with pytest.raises(UnknownVoice, match=message):
+        plan_of(with_own_voices(**OWN), voice=voice)
+
+
+def test_a_model_without_voices_needs_one():
+    """Where a model speaks with voices of one's own alone, one must be given."""
+    plan = plan_of(with_own_voices(**OWN))
+    with pytest.raises(InvalidValue, match="give voice= the id of a cloned one"):
+        plan.check()
+    # A provider that chooses by itself is left to it.
+    plan_of(with_own_voices(stock_voices=no(), clone=no())).check()
+
+
+def test_a_voice_that_knows_its_models():
+    """A Voice is held to the models it names, and one that names none is taken anywhere."""
+    assert plan_of(voice=Voice(id="v-1", models=("one",))).voice.id == "v-1"
+    assert plan_of(voice=Voice(id="v-1")).voice.id == "v-1"
+    with pytest.raises(UnknownVoice, match=r"'v-1' is not one of .* belongs to two, three"):
+        plan_of(voice=Voice(id="v-1", models=("two", "three")))
+
+
+def test_a_voice_is_an_id_or_a_voice():
+    """Anything else is refused."""
+    with pytest.raises(InvalidValue, match="its id or a Voice"):
+        Utterance(text="x", voice=7)
+
+
+def priced(*rows, units=None):
+    prices = tuple(
+        Price(amount=amount, currency=currency, per=1000, unit=unit, region=region)
+        for amount, currency, region, unit in rows
+    )
+    fake = two_models().with_card(prices=prices, is_free=False)
+    if units is not None:
+        fake.info = attrs.evolve(fake.info, count_billed=lambda _card, _text: units)
+    return fake
+
+
+def test_estimates_by_region_and_currency():
+    """There is an estimate for each region and currency, those of the region asked first."""
+    fake = priced(
+        ("1.0", "CNY", "cn", "characters"),
+        ("0.2", "USD", "cn", "characters"),
+        ("0.1", "USD", "sg", "characters"),
+    )
+    shown = [
+        (found.region, found.currency, f"{found.cost:.4f}")
+        for found in plan_of(fake, text="x" * 100, region="sg").estimates
+    ]
+    assert shown == [("sg", "USD", "0.0100"), ("cn", "CNY", "0.1000"), ("cn", "USD", "0.0200")]
+    assert plan_of(fake).estimate.currency == "CNY"
+
+
+def test_no_price_of_another_region():
+    """Where no price of the region is known, none of another is given as its own."""
+    fake = priced(("1.0", "CNY", "cn", "characters"))
+    plan = plan_of(fake, region="sg")
+    assert (plan.estimate.region, plan.estimate.cost, plan.estimate.prices) == ("sg", None, ())
+    assert plan.cost_of({"characters": 5.0}) is None
+
+
+def test_several_prices_together():
+    """A model billed by two units costs their sum, and is not known while one is missing."""
+    fake = priced(
+        ("1.0", "CNY", "cn", "input_tokens"), ("2.0", "CNY", "cn", "output_tokens"), units={}
+    )
+    plan = plan_of(fake)
+    assert plan.estimate.cost is None
+    assert [price.unit for price in plan.estimate.prices] == ["input_tokens", "output_tokens"]
+    assert plan.cost_of({"input_tokens": 10.0}) is None
+    assert f"{plan.cost_of({'input_tokens': 10.0, 'output_tokens': 20.0}):.2f}" == "0.05"
+
+
+def texts(plan):
+    return [segment.text for segment in plan.segments()]
+
+
+SENTENCES = "One two three. Four five six. Seven eight nine. Ten eleven twelve."
+
+
+def test_the_caller_sets_the_length_of_a_request():
+    """Requests are held to the caller's limit as well as to the model's, and nothing is lost."""
+    assert texts(plan_of(text=SENTENCES)) == [SENTENCES]
+    parts = texts(plan_of(text=SENTENCES, segment_chars=20))
+    assert "".join(parts) == SENTENCES
+    assert max(map(len, parts)) <= 20
+    # The model's own limit, 200 characters, stays in force.
+    assert max(map(len, texts(plan_of(text=SENTENCES * 10, segment_chars=5000)))) <= 200
+
+
+@pytest.mark.parametrize("unit", ["bytes", "tokens"])
+def test_both_limits_hold_in_bytes(unit):
+    """A limit in bytes, or in tokens, holds beside the caller's limit in characters."""
+    capabilities = {"max_text": yes(maximum=30, unit=unit)}
+    for text in (SENTENCES, "一二三四。五六七八。九十一二。三四五六。"):
+        parts = texts(plan_of(text=text, capabilities=capabilities, segment_chars=12))
+        assert "".join(parts) == text
+        assert all(len(part) <= 12 and len(part.encode()) <= 30 for part in parts)
+
+
+def test_a_limit_where_the_model_has_none():
+    """The caller's limit holds for a model that states none."""
+    plan = plan_of(text=SENTENCES, capabilities={"max_text": yes()}, segment_chars=20)
+    assert max(map(len, texts(plan))) <= 20
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, "9", True])
+def test_a_length_that_is_none(value):
+    """A length of requests is a whole number from 1."""
+    with pytest.raises(InvalidValue, match="whole number of characters from 1"):
+        Utterance(text="x", segment_chars=value)
+
+
+def test_instructions_in_tokens_are_left_to_the_server():
+    """Instructions limited in tokens are not counted here, where they could only be miscounted."""
+    claims = {"instructions": yes(), "max_instructions": yes(maximum=3, unit="tokens")}
+    plan_of(instructions="a b c d e f", capabilities=claims).check()
+
+
+KOREAN = "안녕하세요 여러분. " * 40
+
+
+def test_smaller_segments_keep_the_strictest_measure():
+    """What a server finds too long is cut so that it fits however it counts, from there on."""
+    plan = plan_of(text=KOREAN, capabilities={"max_text": yes(maximum=200, unit="characters")})
+    first, second, *_ = plan.segments()
+    assert len(second.text.encode()) > 200
+    pieces = list(plan.smaller_segments(second, 200))
+    assert "".join(piece.text for piece in pieces) == KOREAN[second.start :]
+    assert pieces[0].start == len(first.text)
+    assert all(KOREAN.startswith(piece.text, piece.start) for piece in pieces)
+    assert max(len(piece.text.encode()) for piece in pieces) <= 200
+    assert [piece.is_last for piece in pieces] == [False] * (len(pieces) - 1) + [True]
+
+
+def test_smaller_segments_of_what_was_small():
+    """A text that kept the strictest measure already is cut to half its size."""
+    text = SENTENCES * 2
+    plan = plan_of(text=text)
+    (whole,) = plan.segments()
+    for limit in (200, None):
+        pieces = list(plan.smaller_segments(whole, limit))
+        assert max(len(piece.text) for piece in pieces) <= len(text) // 2
+
+
+@pytest.mark.parametrize("text", ["Hello.", "x" * 70])
+def test_what_cannot_be_cut(text):
+    """A text of a few characters is not cut further."""
+    plan = plan_of(text=text)
+    assert plan.smaller_segments(Segment(text=text, start=0, is_last=True), 10) is None

@@ -17,6 +17,7 @@ HEADER_MAX_BYTES = 1 << 20
 _TAGS = {Encoding.PCM_S16LE: 1, Encoding.ALAW: 6, Encoding.MULAW: 7}
 _ENCODINGS = {(1, 16): Encoding.PCM_S16LE, (6, 8): Encoding.ALAW, (7, 8): Encoding.MULAW}
 _EXTENSIBLE = 0xFFFE
+_TRAILING_CHUNKS = (b"LIST", b"id3 ", b"ID3 ", b"fact", b"cue ", b"bext", b"iXML", b"JUNK", b"PAD ")
 _FORMAT_MAX_BYTES = 4096
 
 
@@ -72,17 +73,25 @@ class WavHeaderReader:
     """
     Read a WAV that arrives in pieces, cut anywhere.
 
+    Args:
+        trusts_size: Whether the samples end where the header says. If not, all that
+            follows counts as samples, but for chunks of the kinds that are known to stand
+            behind them (tags and the like). For makers that write wrong sizes.
+
     Attributes:
         format: The format, with container ``raw``; None until the header is complete.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, trusts_size: bool = True) -> None:
+        self._trusts_size = trusts_size
+        self._behind: bytes | None = None  # what came since the declared end, while in doubt
         self.format: AudioFormat | None = None
         self._declared: AudioFormat | None = None
         self._pending = b""
         self._header_bytes = 0  # read before the samples, for the bound
         self._skip = 0  # bytes left of a chunk nobody needs
         self._left: int | None = None  # bytes left of the samples; None for "to the end"
+        self._declared_bytes = 0
         self._has_riff = False
 
     def feed(self, data: bytes) -> bytes:
@@ -103,17 +112,33 @@ class WavHeaderReader:
             data = self._read_header(data)
         if self.format is None:
             return b""
-        if self._left is not None:
-            data = data[: self._left]
-            self._left -= len(data)
-        return data
+        if self._left is None:
+            return data
+        samples, behind = data[: self._left], data[self._left :]
+        self._left -= len(samples)
+        if self._trusts_size or not behind:
+            return samples
+        return samples + self._behind_the_end(behind)
+
+    def _behind_the_end(self, data: bytes) -> bytes:
+        """Return what stands behind the declared end, if it is samples."""
+        self._behind = (self._behind or b"") + data
+        # A chunk begins on an even byte.
+        begin = self._declared_bytes % 2
+        name = self._behind[begin : begin + 4]
+        if any(known.startswith(name) for known in _TRAILING_CHUNKS):
+            if len(name) == 4:
+                self._trusts_size = True
+            return b""
+        samples, self._behind, self._left = self._behind, None, None
+        return samples
 
     def finish(self) -> bytes:
         """
         Say that no more bytes come.
 
         Returns:
-            No bytes; the form is that of a stage.
+            Samples that were in doubt until now; mostly no bytes.
 
         Raises:
             InvalidValue: If the samples had not begun.
@@ -121,7 +146,9 @@ class WavHeaderReader:
         if self.format is None:
             msg = f"The WAV ends within its header, after {self._header_bytes} bytes."
             raise InvalidValue(msg)
-        return b""
+        held, self._behind = self._behind or b"", None
+        is_padding = self._declared_bytes % 2 and held == b"\0"
+        return b"" if self._trusts_size or is_padding else held
 
     def _read_header(self, data: bytes) -> bytes:
         """Read chunks until the samples begin; return what lies behind the header."""
@@ -182,6 +209,7 @@ class WavHeaderReader:
             msg = "The WAV's samples come before its format chunk; it cannot be read."
             raise InvalidValue(msg)
         self.format = self._declared
+        self._declared_bytes = size
         is_known = 0 < size < _SIZE_IS_A_GUESS_FROM
         self._left = size if is_known else None
 

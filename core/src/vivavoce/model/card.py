@@ -17,12 +17,15 @@ class Price:
     """
     What a unit costs.
 
+    A request is billed by all prices of one region and currency together: a model
+    billed by tokens has one price for those it reads and one for those it makes.
+
     Attributes:
         amount: Money for *per* units.
         currency: ISO 4217 code.
         per: How many units the amount buys.
-        unit: ``characters`` as the provider counts them, ``tokens``, ``seconds``
-            or ``voices``.
+        unit: ``characters`` as the provider counts them, ``input_tokens``,
+            ``output_tokens``, ``seconds`` or ``voices``.
         region: The provider's region id, or empty for all.
         evidence: Where this was read.
     """
@@ -100,15 +103,18 @@ class ModelCard:
         alias_of: The model this name stands for today, or empty.
         family: Name shared by the snapshots of one model, or empty.
         transports: ``local``, ``http``, ``http-sse`` or ``websocket``.
-        regions: The provider's region ids; empty when there are none.
+        regions: The provider's region ids, the default first; empty when there are none.
         capabilities: What it claims.
         options: The provider's own options it takes.
-        prices: One a region and unit; empty when it costs nothing or is not known.
+        prices: One a region, currency and unit, the currency a region is usually
+            billed in first; empty when it costs nothing or is not known.
         is_free: Whether using it costs nothing.
         default_voice: Voice id used when none is asked for, or empty.
         segment_chars: Characters after which core closes a request at the next
             sentence end, though the model would take more; None for the model's
             own limit. Keeps memory and waiting small.
+        unavailable: Why this release cannot speak with it, or empty. Such a card is
+            there for its facts; asking it to speak is refused with this reason.
         note: What a user should know besides.
         evidence: Where the card as a whole was read.
     """
@@ -124,5 +130,6 @@ class ModelCard:
     is_free: bool = False
     default_voice: str = ""
     segment_chars: int | None = None
+    unavailable: str = ""
     note: str = ""
     evidence: Evidence | None = None

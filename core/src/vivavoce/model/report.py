@@ -8,6 +8,8 @@ from decimal import Decimal
 
 from attrs import field, frozen
 
+from vivavoce.model.secret import Secret
+
 __all__ = ["Decision", "End", "How", "Report"]
 
 
@@ -66,7 +68,9 @@ class Report:
         cost: Money by the price table, or None when it is not known.
         currency: ISO 4217 code of the cost; empty when there is none.
         warnings: What was not native, and what the provider warned of.
-        facts: Other facts the provider told, such as a download address' expiry.
+        facts: Other facts the provider told, such as where the audio can be had again and
+            until when; of each, one value a request that told it, in order. A
+            :class:`~vivavoce.Secret` among them opens something to whoever has it.
     """
 
     provider: str
@@ -83,7 +87,7 @@ class Report:
     cost: Decimal | None = None
     currency: str = ""
     warnings: tuple[str, ...] = ()
-    facts: Mapping[str, str] = field(factory=dict)
+    facts: Mapping[str, tuple[str | Secret, ...]] = field(factory=dict)
 
     @property
     def rtf(self) -> float | None:

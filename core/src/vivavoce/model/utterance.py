@@ -13,6 +13,7 @@ from vivavoce.errors import InvalidValue, UnknownLanguage
 from vivavoce.model.audio import AudioFormat
 from vivavoce.model.prosody import Prosody
 from vivavoce.model.timing import MarkKind
+from vivavoce.model.voice import Voice
 
 __all__ = ["Utterance"]
 
@@ -43,7 +44,8 @@ class Utterance:
     Attributes:
         text: Plain text, or SSML when *ssml* is true.
         ssml: Whether *text* is an SSML document.
-        voice: Voice id, or None for the model's default (for the language asked).
+        voice: Voice id, or a :class:`~vivavoce.Voice` (whose ``models`` are then held to),
+            or None for the model's default (for the language asked).
         language: BCP-47 tag, or None to leave it to the voice.
         instructions: Style in plain language, or None.
         prosody: Rate, pitch and volume.
@@ -52,11 +54,13 @@ class Utterance:
         channels: 1, or 2 for the same sound in both.
         marks: Kinds of marks that must come; others may come as well.
         options: The provider's own options, checked against the model card.
+        segment_chars: Most characters of one request, from 1; longer text is spoken in
+            several. None for the model's own limit.
     """
 
     text: str = field()
     ssml: bool = False
-    voice: str | None = None
+    voice: str | Voice | None = field(default=None)
     language: str | None = field(default=None)
     instructions: str | None = field(default=None)
     prosody: Prosody = Prosody()
@@ -65,11 +69,25 @@ class Utterance:
     channels: int = field(default=1)
     marks: frozenset[MarkKind] = field(default=frozenset(), converter=_mark_kinds)
     options: Mapping[str, Any] = field(factory=dict, converter=_frozen_mapping)
+    segment_chars: int | None = field(default=None)
 
     @text.validator
     def _check_text(self, _attribute: object, value: object) -> None:
         if not isinstance(value, str):
             msg = f"A text to speak is a str, not {type(value).__name__}."
+            raise InvalidValue(msg)
+
+    @voice.validator
+    def _check_voice(self, _attribute: object, value: object) -> None:
+        if value is not None and not isinstance(value, str | Voice):
+            msg = f"A voice is its id or a Voice, not {value!r}."
+            raise InvalidValue(msg)
+
+    @segment_chars.validator
+    def _check_segment_chars(self, _attribute: object, value: object) -> None:
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        if value is not None and not (is_number and value >= 1):  # type: ignore[operator]
+            msg = f"segment_chars is a whole number of characters from 1, not {value!r}."
             raise InvalidValue(msg)
 
     @language.validator

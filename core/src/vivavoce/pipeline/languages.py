@@ -42,6 +42,8 @@ def _match(wanted: str, offered: tuple[str, ...]) -> tuple[str, bool] | None:
     import langcodes  # 70 ms: only where the easy answer does not do
 
     if not langcodes.tag_is_valid(wanted):
+        if _is_variety(wanted):
+            return None  # well formed, registered by nobody: what is not offered is not near
         msg = f"{wanted!r} is no registered BCP-47 language tag. Write it like 'en' or 'pt-BR'."
         raise UnknownLanguage(msg, name=wanted)
     distance, tag = min(
@@ -49,4 +51,23 @@ def _match(wanted: str, offered: tuple[str, ...]) -> tuple[str, bool] | None:
         key=lambda pair: pair[0],
         default=(FARTHEST + 1, ""),
     )
-    return (tag, distance == 0) if distance <= FARTHEST else None
+    if distance <= FARTHEST:
+        return tag, distance == 0
+    # Scripts are far apart to a reader; a voice may well speak what it is not written in.
+    primary = langcodes.Language.get(wanted).language
+    tag = next((tag for tag in offered if langcodes.Language.get(tag).language == primary), "")
+    return (tag, False) if tag else None
+
+
+def _is_variety(tag: str) -> bool:
+    """Return whether nothing but the variants of *tag* keeps it from being registered."""
+    import langcodes
+
+    try:
+        parsed = langcodes.Language.get(tag)
+    except ValueError:
+        return False
+    plain = langcodes.Language.make(
+        language=parsed.language, script=parsed.script, territory=parsed.territory
+    )
+    return bool(parsed.variants) and plain.is_valid()

@@ -21,6 +21,7 @@ from vivavoce.errors import (
     InvalidValue,
     MissingDependency,
     UnknownLanguage,
+    UnknownModel,
     UnknownVoice,
     VivavoceError,
 )
@@ -44,6 +45,8 @@ __all__ = ["Estimate", "Plan", "make_plan"]
 # Where a model states no limit, a request is closed at the next sentence end
 # after this, so that neither side holds a book in memory.
 SEGMENT_CHARS = 2_000
+# Below this a cut could part a letter from its accents, which no request needs.
+_SMALLEST_REQUEST_BYTES = 40
 
 _MARK_CLAIMS = {
     MarkKind.WORD: "word_marks",
@@ -51,6 +54,9 @@ _MARK_CLAIMS = {
     MarkKind.PHONEME: "phoneme_marks",
     MarkKind.BOOKMARK: "bookmarks",
 }
+
+# What a voice of the user's own is called, and the claim that a model speaks with such.
+_OWN_VOICES = (("cloned", "clone"), ("designed", "design"))
 
 # Wish in Prosody, claim, what core can do instead.
 _PROSODY_CLAIMS = (
@@ -67,15 +73,18 @@ class Estimate:
 
     Attributes:
         units: Billed units, by name, as the provider counts them.
-        cost: Money, or None when no price is known.
+        cost: Money, or None when no price is known, or not what it will be multiplied
+            with (a model billed by the tokens it makes).
         currency: ISO 4217 code; empty when there is no price.
         region: The region the price is of; empty for all.
+        prices: The prices it is reckoned with: those of one region and currency.
     """
 
     units: Mapping[str, float]
     cost: Decimal | None = None
     currency: str = ""
     region: str = ""
+    prices: tuple[Price, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -96,8 +105,9 @@ class Plan:
         target: Format given to the caller.
         decisions: What is said of each wish, refusals included.
         errors: One for each refusal; :meth:`check` raises the first.
-        estimate: Units and cost.
-        price: The price they were reckoned with, or None.
+        region: The provider's region that is asked; empty where it has none.
+        estimates: Units and cost, one for each region and currency the model is billed
+            in, those of *region* first. At least one.
     """
 
     selector: Selector
@@ -112,8 +122,13 @@ class Plan:
     target: AudioFormat
     decisions: tuple[Decision, ...]
     errors: tuple[VivavoceError, ...] = field(repr=False, default=())
-    estimate: Estimate
-    price: Price | None = None
+    region: str = ""
+    estimates: tuple[Estimate, ...]
+
+    @property
+    def estimate(self) -> Estimate:
+        """Units and cost in the region that is asked, in its first currency."""
+        return self.estimates[0]
 
     def check(self) -> None:
         """
@@ -144,26 +159,55 @@ class Plan:
         return read_ssml(text).in_place(len(text)) if self.utterance.ssml else text
 
     def cost_of(self, units: Mapping[str, float]) -> Decimal | None:
-        """Return what *units* cost by the price the estimate took, or None if not known."""
-        return _cost(self.model, self.price, units)
+        """Return what *units* cost by the prices the estimate took, or None if not known."""
+        return _cost(self.model, self.estimate.prices, units)
 
     def segments(self) -> Iterator[Segment]:
         """Return the requests' texts, made as they are asked for."""
         utterance = self.utterance
         if utterance.ssml:
             return iter((Segment(text=utterance.text, start=0, is_last=True),))
-        limit, measure = _text_limit(self.model.capabilities.max_text)
-        target = self.model.segment_chars or limit or SEGMENT_CHARS
+        limit, measure = _request_limit(self.model, utterance.segment_chars)
+        target = _target_chars(self.model, utterance.segment_chars)
         if len(utterance.text) <= target and (limit is None or measure(utterance.text) <= limit):
             # Most texts are short, and looking for sentences takes a quarter millisecond.
             return iter((Segment(text=utterance.text, start=0, is_last=True),))
+        return self._cut(0, limit, target, measure)
+
+    def smaller_segments(self, segment: Segment, limit: int | None) -> Iterator[Segment] | None:
+        """
+        Return *segment* and all that follows it in pieces that the provider should take.
+
+        How it counts is not known, so its limit is held in the strictest measure there
+        is, UTF-8 bytes; a text that kept even that is cut to half its size.
+
+        Args:
+            segment: What the provider found too long.
+            limit: The most it takes, in its own unit, or None where it does not say.
+
+        Returns:
+            The pieces, or None where the text cannot be cut.
+        """
+        size = _utf8_length(segment.text)
+        most = limit or int(self.model.capabilities.max_text.maximum or size)
+        if size <= most:
+            most = size // 2
+        if self.utterance.ssml or most < _SMALLEST_REQUEST_BYTES:
+            return None
+        return self._cut(segment.start, most, most, _utf8_length)
+
+    def _cut(
+        self, start: int, limit: int | None, target: int, measure: Callable[[str], int]
+    ) -> Iterator[Segment]:
         segments = segment_text(
-            utterance.text,
+            self.utterance.text[start:],
             max_chars=limit,
             target_chars=target,
             language=_segment_language(self.language or _first(self.voice)),
             measure=measure,
         )
+        if start:
+            segments = (evolve(segment, start=start + segment.start) for segment in segments)
         return _speakable(segments)
 
     def request(self, segment: Segment, *, wants_stream: bool) -> SynthesisRequest:
@@ -198,7 +242,7 @@ def make_plan(
         utterance: The wish.
         info: The provider.
         model: One of its models.
-        region: The provider's region, for the price.
+        region: The provider's region, or None for the model's first.
         strict: Whether to refuse what would be emulated.
 
     Raises:
@@ -223,6 +267,8 @@ class _Planner:
         self.errors: list[VivavoceError] = []
 
     def plan(self, region: str | None) -> Plan:
+        self._available()
+        region = self._region(region)
         spoken = self._text()
         language = self._language()
         voice = self._voice(language)
@@ -232,7 +278,6 @@ class _Planner:
         self._marks()
         self._options()
         units = _units(self.info, self.model, spoken)
-        price = _price(self.model.prices, region, units)
         return Plan(
             selector=Selector(
                 provider=self.info.name,
@@ -250,8 +295,8 @@ class _Planner:
             target=target,
             decisions=tuple(self.decisions),
             errors=tuple(self.errors),
-            estimate=_estimate(self.model, price, units),
-            price=price,
+            region=region,
+            estimates=_estimates(self.model, region, units),
         )
 
     # What is said of a wish
@@ -276,6 +321,35 @@ class _Planner:
 
     # The wishes
 
+    def _available(self) -> None:
+        if self.model.unavailable:
+            msg = f"{self.info.name}/{self.model.name} cannot be used: {self.model.unavailable}"
+            self._refused("model", CapabilityError(msg))
+
+    def _region(self, wanted: str | None) -> str:
+        """Return the region that is asked; refuse one where the model is not."""
+        if not wanted or wanted in self.model.regions:
+            return wanted or next(iter(self.model.regions), "")
+        known = dict.fromkeys(region for card in self.info.models for region in card.regions)
+        if not known:
+            # A provider that names no regions leaves it to the caller what they mean.
+            return wanted
+        if wanted in known:
+            there = [card.name for card in self.info.models if wanted in card.regions]
+            msg = (
+                f"{self.info.name}/{self.model.name} is not in the region {wanted!r}, only in "
+                f"{', '.join(self.model.regions)}. Choose one of them, or another model."
+            )
+            near = nearest(self.model.name, there)
+            self._refused("region", UnknownModel(msg, name=self.model.name, nearest=near))
+        else:
+            msg = (
+                f"{self.info.name!r} has no region {wanted!r}. "
+                f"{did_you_mean(nearest(wanted, known))}Its regions: {', '.join(known)}."
+            )
+            self._refused("region", InvalidValue(msg))
+        return wanted
+
     def _text(self) -> str:
         """Check the text and return what of it is spoken."""
         text = self.utterance.text
@@ -283,14 +357,14 @@ class _Planner:
             return self._ssml(text)
         check_text(text)
         limit, measure = _text_limit(self.claims.max_text)
-        target = self.model.segment_chars or limit or SEGMENT_CHARS
+        target = _target_chars(self.model, self.utterance.segment_chars)
         size = measure(text)
         if limit is not None and size > limit:
-            unit = self.claims.max_text.unit or "characters"
+            unit = _measured_unit(self.claims.max_text)
             self._emulated(
                 "text", f"{size} {unit} are spoken in several requests of at most {limit}"
             )
-        elif size > target:
+        elif len(text) > target:
             self._native("text", f"spoken in several requests of about {target} characters")
         else:
             self._native("text", f"{len(text)} characters in one request")
@@ -343,13 +417,33 @@ class _Planner:
     def _voice(self, language: str | None) -> Voice | None:
         wanted = self.utterance.voice or None
         if wanted is None and not self.model.default_voice:
+            self._check_voiceless()
             return None
-        usable = [v for v in self.info.voices() if self.model.name in v.models]
-        if wanted is not None:
+        if isinstance(wanted, Voice):
+            voice = self._given_voice(wanted)
+        else:
+            usable = [v for v in self.info.voices() if self.model.name in v.models]
+            if wanted is None:
+                return self._default_voice(language, usable)
             voice = _named_voice(self.info, self.model, wanted, usable)
-            self._voice_speaks(voice, language)
-            return voice
-        return self._default_voice(language, usable)
+        self._voice_speaks(voice, language)
+        return voice
+
+    def _check_voiceless(self) -> None:
+        """Refuse to go on without a voice where there is none but the user's own."""
+        own = [word for word, claim in _OWN_VOICES if self.claims[claim]]
+        if own and self.claims.stock_voices.support == "no":
+            msg = (
+                f"{self.info.name}/{self.model.name} has no voices of its own: give voice= the id "
+                f"of a {' or '.join(own)} one."
+            )
+            self._refused("voice", InvalidValue(msg))
+
+    def _given_voice(self, voice: Voice) -> Voice:
+        if voice.models and self.model.name not in voice.models:
+            msg = _of_other_models(self.info, self.model, voice.id, voice.models)
+            raise UnknownVoice(msg, name=voice.id)
+        return voice
 
     def _voice_speaks(self, voice: Voice, language: str | None) -> None:
         tags = (*voice.languages, *voice.dialects)
@@ -379,6 +473,8 @@ class _Planner:
         if text is None:
             return
         limit, measure = _text_limit(self.claims.max_instructions)
+        if self.claims.max_instructions.unit == "tokens":
+            limit = None  # only the server can count them, and it might take what we refuse
         if not self.claims.instructions:
             self._incapable("instructions", "instructions", "follow style instructions")
         elif limit is not None and measure(text) > limit:
@@ -500,19 +596,33 @@ def _named_voice(
     ]
     if len(folded) == 1:
         return folded[0]
-    elsewhere = [m for v in info.voices() if v.id == wanted for m in v.models]
+    elsewhere = {m: None for v in info.voices() if v.id == wanted for m in v.models}
+    own = None
+    if not elsewhere and info.recognise_voice is not None:
+        own = info.recognise_voice(model, wanted)
+    if own is not None:
+        if model.name in own.models:
+            return own
+        elsewhere = dict.fromkeys(own.models)
     if elsewhere:
-        msg = (
-            f"The voice {wanted!r} is not one of {info.name}/{model.name}; it belongs to "
-            f"{', '.join(elsewhere)}."
-        )
-        raise UnknownVoice(msg, name=wanted)
+        raise UnknownVoice(_of_other_models(info, model, wanted, elsewhere), name=wanted)
     near = nearest(wanted, [*by_id, *(voice.name for voice in by_id.values())])
     msg = (
         f"{info.name}/{model.name} has no voice {wanted!r}. {did_you_mean(near)}"
         f"`vivavoce voices {info.name}` lists its {len(by_id)} voices."
     )
     raise UnknownVoice(msg, name=wanted, nearest=near)
+
+
+def _of_other_models(
+    info: SynthesizerInfo, model: ModelCard, voice_id: str, models: Iterable[str]
+) -> str:
+    own = [word for word, claim in _OWN_VOICES if model.capabilities[claim]]
+    takes = f" {model.name} speaks with {' or '.join(own)} voices only." if own else ""
+    return (
+        f"The voice {voice_id!r} is not one of {info.name}/{model.name}; it belongs to "
+        f"{', '.join(models)}.{takes}"
+    )
 
 
 def _best_voice(voices: Iterable[Voice], language: str) -> Voice | None:
@@ -556,7 +666,41 @@ def _values(claim: Claim, limit: int = 20) -> str:
 
 def _text_limit(claim: Claim) -> tuple[int | None, Callable[[str], int]]:
     limit = None if claim.maximum is None else int(claim.maximum)
-    return limit, _utf8_length if claim.unit == "bytes" else len
+    return limit, _utf8_length if claim.unit in _BYTE_UNITS else len
+
+
+# A token stands for one byte at least, so that a text has never more tokens than
+# bytes; how many fewer, only the provider's own tokenizer knows.
+_BYTE_UNITS = ("bytes", "tokens")
+
+
+def _measured_unit(claim: Claim) -> str:
+    return "bytes" if claim.unit in _BYTE_UNITS else claim.unit or "characters"
+
+
+def _request_limit(
+    model: ModelCard, segment_chars: int | None
+) -> tuple[int | None, Callable[[str], int]]:
+    """Return the most that one request may measure, the model's limit and the caller's in one."""
+    limit, measure = _text_limit(model.capabilities.max_text)
+    if segment_chars is None:
+        return limit, measure
+    if limit is None or measure is len:
+        return min(segment_chars, limit or segment_chars), len
+    most = limit
+
+    def both(text: str) -> int:
+        # Rounded up: a text that just passes the caller's limit must pass this one too.
+        return max(measure(text), -(-len(text) * most // segment_chars))
+
+    return limit, both
+
+
+def _target_chars(model: ModelCard, segment_chars: int | None) -> int:
+    """Return after how many characters a request is closed at the next sentence end."""
+    limit, _ = _text_limit(model.capabilities.max_text)
+    target = model.segment_chars or limit or SEGMENT_CHARS
+    return target if segment_chars is None else min(target, segment_chars)
 
 
 def _utf8_length(text: str) -> int:
@@ -610,24 +754,35 @@ def _units(info: SynthesizerInfo, model: ModelCard, text: str) -> Mapping[str, f
     return {"characters": float(len(text))}
 
 
-def _price(prices: Iterable[Price], region: str | None, units: Mapping[str, float]) -> Price | None:
-    fitting = [p for p in prices if p.unit in units and p.region in ("", region or p.region)]
-    return fitting[0] if fitting else None
-
-
-def _cost(model: ModelCard, price: Price | None, units: Mapping[str, float]) -> Decimal | None:
+def _cost(model: ModelCard, prices: Iterable[Price], units: Mapping[str, float]) -> Decimal | None:
     if model.is_free:
         return Decimal(0)
-    return price.of(units[price.unit]) if price is not None and price.unit in units else None
+    parts = [price.of(units[price.unit]) if price.unit in units else None for price in prices]
+    known = [part for part in parts if part is not None]
+    return sum(known, Decimal(0)) if parts and len(known) == len(parts) else None
 
 
-def _estimate(model: ModelCard, price: Price | None, units: Mapping[str, float]) -> Estimate:
-    return Estimate(
-        units=units,
-        cost=_cost(model, price, units),
-        currency=price.currency if price is not None else "",
-        region=price.region if price is not None else "",
-    )
+def _estimates(model: ModelCard, region: str, units: Mapping[str, float]) -> tuple[Estimate, ...]:
+    """Return one estimate for each region and currency, those of *region* first."""
+    groups: dict[tuple[str, str], list[Price]] = {}
+    for price in model.prices:
+        groups.setdefault((price.region, price.currency), []).append(price)
+    estimates = [
+        Estimate(
+            units=units,
+            cost=_cost(model, prices, units),
+            currency=currency,
+            region=of_region,
+            prices=tuple(prices),
+        )
+        for (of_region, currency), prices in groups.items()
+    ]
+    if not region and estimates:
+        return tuple(estimates)
+    if not any(estimate.region in ("", region) for estimate in estimates):
+        # No price of this region is known, so none of another is passed off as it.
+        estimates.append(Estimate(units=units, cost=_cost(model, (), units), region=region))
+    return tuple(sorted(estimates, key=lambda estimate: estimate.region not in ("", region)))
 
 
 def _made_strict(plan: Plan) -> Plan:

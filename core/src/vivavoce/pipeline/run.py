@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 
 from vivavoce.audio.convert import Stage, converter
@@ -18,13 +19,16 @@ from vivavoce.audio.pcm import Aligner, is_audible
 from vivavoce.errors import (
     NoAudio,
     StreamStateError,
+    TextTooLong,
     TimedOut,
+    TransportError,
     TruncatedAudio,
     UnexpectedReply,
     VivavoceError,
 )
 from vivavoce.model.audio import AudioFormat, Chunk, Container
 from vivavoce.model.report import End, Report
+from vivavoce.model.secret import Secret
 from vivavoce.model.timing import Mark
 from vivavoce.pipeline.announce import Announcer
 from vivavoce.pipeline.middleware import Middleware, finish_all, pass_through
@@ -33,6 +37,7 @@ from vivavoce.pipeline.retry import Retry
 from vivavoce.provider import Synthesizer
 from vivavoce.settings import Timeouts
 from vivavoce.text.segment import Segment
+from vivavoce.transport.address import hide_secrets
 from vivavoce.transport.base import Conversation, Runtime
 from vivavoce.wire.exchange import (
     AudioData,
@@ -40,17 +45,25 @@ from vivavoce.wire.exchange import (
     Event,
     Exchange,
     Facts,
+    Failed,
     Finished,
     Marks,
     NextCall,
     Output,
     SendMessage,
 )
-from vivavoce.wire.http import BodyEnd
+from vivavoce.wire.http import BodyEnd, HttpCall
 from vivavoce.wire.local import LocalEnd
-from vivavoce.wire.websocket import PeerClosed
+from vivavoce.wire.websocket import PeerClosed, WebSocketCall
 
 __all__ = ["SpeechRun"]
+
+
+# After these nothing more comes.
+_ENDS = (BodyEnd, LocalEnd, PeerClosed)
+# How long the end of a reply is waited for that has said all, so that its connection
+# can be used again. On the wire it comes with the last bytes or right behind them.
+DRAIN_LIMIT_S = 0.25
 
 
 class _Request:
@@ -60,6 +73,7 @@ class _Request:
         self.segment = segment
         self.exchange = exchange
         self.conversation: Conversation | None = None
+        self.is_http = False
         self.aligner = (
             Aligner(exchange.format.frame_bytes) if _has_frames(exchange.format) else None
         )
@@ -67,7 +81,8 @@ class _Request:
         self.is_heard = False
         self.is_finished = False
         self.marks: list[Mark] = []
-        self.facts = Facts()
+        self.usage: Mapping[str, float] = {}
+        self.facts: dict[str, str | Secret] = {}
 
     @property
     def audio_s(self) -> float:
@@ -118,6 +133,8 @@ class SpeechRun:
         self._request: _Request | None = None
         self._attempt = 1
         self._again: Segment | None = None
+        self._is_cut_smaller = False
+        self._headers: dict[str, str | Secret] = {}
         self._ready: deque[Chunk] = deque()
         self._held_marks: tuple[Mark, ...] = ()
         self._late_error: BaseException | None = None
@@ -134,7 +151,7 @@ class SpeechRun:
         self._request_ids: list[str] = []
         self._usage: dict[str, float] = {}
         self._warnings: list[str] = list(plan.warnings)
-        self._facts: dict[str, str] = {}
+        self._facts: dict[str, tuple[str | Secret, ...]] = {}
 
     # The caller's side
 
@@ -173,7 +190,8 @@ class SpeechRun:
     @property
     def report(self) -> Report:
         """What is known so far."""
-        usage = _sum(self._usage, self._request.facts.usage if self._request else {})
+        usage = _sum(self._usage, self._request.usage if self._request else {})
+        facts = _joined(self._facts, self._request.facts if self._request else {})
         return Report(
             provider=self.plan.info.name,
             model=self.plan.model.name,
@@ -189,7 +207,7 @@ class SpeechRun:
             cost=self._cost(usage),
             currency=self.plan.estimate.currency,
             warnings=tuple(self._warnings),
-            facts=dict(self._facts),
+            facts=facts,
         )
 
     @property
@@ -224,16 +242,48 @@ class SpeechRun:
         try:
             await self._step()
         except VivavoceError as error:
-            request = self._request
-            audio_came = self._given_s > 0 or (request is not None and request.audio_bytes > 0)
-            wait_s = self._retry.wait_s(error, attempt=self._attempt, audio_came=audio_came)
-            if request is None or wait_s is None:
+            if not await self._go_on_after(error):
                 raise
-            await self._drop_request()
-            self._attempt += 1
-            self._again = request.segment
-            self._warnings.append(f"attempt {self._attempt} after {type(error).__name__}")
-            await self._runtime.sleep(self._bounded(wait_s))
+
+    async def _go_on_after(self, error: VivavoceError) -> bool:
+        """Make ready to ask again; False where that must not be, or cannot help."""
+        request = self._request
+        # Once audio has come, asking again could say it twice.
+        if request is None or self._given_s > 0 or request.audio_bytes > 0:
+            return False
+        if isinstance(error, TextTooLong):
+            return await self._cut_smaller(request, error)
+        wait_s = self._retry.wait_s(error, attempt=self._attempt, audio_came=False)
+        if wait_s is None:
+            return False
+        await self._close_conversation(request)
+        self._attempt += 1
+        self._warn(f"attempt {self._attempt} after {type(error).__name__}")
+        call = request.exchange.resume()
+        if call is None:
+            self._request, self._again = None, request.segment
+        await self._runtime.sleep(self._bounded(wait_s))
+        if call is not None:
+            await self._call(call)
+        return True
+
+    async def _cut_smaller(self, request: _Request, error: TextTooLong) -> bool:
+        """Go on in smaller requests, once; False if that was done, or cannot be."""
+        segments = None
+        if not self._is_cut_smaller:
+            segments = self.plan.smaller_segments(request.segment, error.limit)
+        if segments is None:
+            return False
+        self._is_cut_smaller = True
+        await self._drop_request()
+        self._segments = segments
+        size = len(request.segment.text)
+        self._warn(f"text: {size} characters were too long for one request; tried in smaller ones")
+        return True
+
+    def _warn(self, text: str) -> None:
+        if text not in self._warnings:
+            self._warnings.append(text)
 
     async def _step(self) -> None:
         if self._request is None:
@@ -262,6 +312,9 @@ class SpeechRun:
 
     async def _call(self, call: Call) -> None:
         assert self._request is not None
+        if isinstance(call, HttpCall | WebSocketCall):
+            self._headers.update(call.headers)
+        self._request.is_http = isinstance(call, HttpCall)
         limit_s = self._timeouts.connect_s
         try:
             self._request.conversation = await self._runtime.open(
@@ -300,24 +353,32 @@ class SpeechRun:
         for output in outputs:
             if isinstance(output, AudioData):
                 self._take_audio(request, output.data)
-            elif isinstance(output, Marks):
-                request.marks.extend(output.marks)
-            elif isinstance(output, Facts):
-                self._take_facts(request, output)
-            elif isinstance(output, SendMessage):
-                assert request.conversation is not None
-                await request.conversation.send(output.data)
             elif isinstance(output, NextCall):
                 await self._close_conversation(request)
                 await self._call(output.call)
                 return
-            elif isinstance(output, Finished):
-                request.is_finished = True
+            elif isinstance(output, SendMessage):
+                assert request.conversation is not None
+                await request.conversation.send(output.data)
+            else:
+                self._take_note(request, output)
         if request.is_finished:
+            if not isinstance(event, _ENDS):
+                await self._drain(request)
             await self._finish_request(request)
-        elif isinstance(event, BodyEnd | LocalEnd | PeerClosed):
+        elif isinstance(event, _ENDS):
             msg = f"{self.plan.info.name!r} ended its reply before saying that it was complete."
             raise TruncatedAudio(msg)
+
+    def _take_note(self, request: _Request, output: Marks | Facts | Failed | Finished) -> None:
+        if isinstance(output, Marks):
+            request.marks.extend(output.marks)
+        elif isinstance(output, Facts):
+            self._take_facts(request, output)
+        elif isinstance(output, Failed):
+            raise output.error
+        else:
+            request.is_finished = True
 
     # What came
 
@@ -355,12 +416,32 @@ class SpeechRun:
         )
 
     def _take_facts(self, request: _Request, facts: Facts) -> None:
-        if facts.request_id and facts.request_id not in self._request_ids:
-            self._request_ids.append(facts.request_id)
+        request_id = self._without_secrets(facts.request_id or "")
+        if request_id and request_id not in self._request_ids:
+            self._request_ids.append(request_id)
         if facts.usage:
-            request.facts = facts
-        self._warnings += [text for text in facts.warnings if text not in self._warnings]
-        self._facts.update(facts.other)
+            request.usage = facts.usage
+        for text in facts.warnings:
+            self._warn(self._without_secrets(text))
+        for name, value in facts.other.items():
+            request.facts[name] = (
+                value if isinstance(value, Secret) else self._without_secrets(value)
+            )
+
+    def _without_secrets(self, text: str) -> str:
+        """Return *text* of the provider's without the key, should it have sent that back."""
+        return hide_secrets(text, self._headers)
+
+    async def _drain(self, request: _Request) -> None:
+        """Read an HTTP reply that is complete to its end: cut, its connection would be lost."""
+        if not request.is_http or request.conversation is None:
+            return
+        until = self._runtime.now() + DRAIN_LIMIT_S
+        # It is complete, whatever still happens to the connection.
+        with suppress(TimeoutError, TransportError, UnexpectedReply):
+            while (left_s := until - self._runtime.now()) > 0:
+                if isinstance(await request.conversation.receive(left_s), BodyEnd):
+                    return
 
     async def _finish_request(self, request: _Request) -> None:
         torn = request.aligner.finish() if request.aligner is not None else 0
@@ -377,7 +458,8 @@ class SpeechRun:
             raise NoAudio(msg)
         self._held_marks += self._last_marks(request)
         self._before_request_bytes += request.audio_bytes
-        self._usage = _sum(self._usage, request.facts.usage)
+        self._usage = _sum(self._usage, request.usage)
+        self._facts = _joined(self._facts, request.facts)
         self._count += 1
         self._characters += len(request.segment.text)
         await self._drop_request()
@@ -463,6 +545,7 @@ class SpeechRun:
     async def _fail(self, error: BaseException) -> None:
         """End with *error*; it comes after chunks that are ready already."""
         if isinstance(error, VivavoceError):
+            error.redact(self._without_secrets)
             error.add_context(
                 provider=self.plan.info.name,
                 model=self.plan.model.name,
@@ -535,3 +618,9 @@ def _sum(left: Mapping[str, float], right: Mapping[str, float]) -> dict[str, flo
     for unit, amount in right.items():
         total[unit] = total.get(unit, 0.0) + amount
     return total
+
+
+def _joined(
+    left: Mapping[str, tuple[str | Secret, ...]], right: Mapping[str, str | Secret]
+) -> dict[str, tuple[str | Secret, ...]]:
+    return {**left, **{name: (*left.get(name, ()), value) for name, value in right.items()}}

@@ -24,6 +24,7 @@ from vivavoce.errors import (
     VivavoceError,
 )
 from vivavoce.model.audio import AudioFormat
+from vivavoce.model.secret import Secret
 from vivavoce.model.timing import Mark
 from vivavoce.wire.http import (
     BodyData,
@@ -43,6 +44,7 @@ __all__ = [
     "Event",
     "Exchange",
     "Facts",
+    "Failed",
     "Finished",
     "Marks",
     "NextCall",
@@ -89,13 +91,14 @@ class Facts:
         request_id: The provider's id of this request.
         usage: Billed units so far in this request, by name: totals, not additions.
         warnings: Sentences for ``Report.warnings``.
-        other: Anything else worth keeping, for ``Report.facts``.
+        other: Anything else worth keeping, for ``Report.facts``. What opens something to
+            whoever has it, such as a signed address, comes as a ``Secret``.
     """
 
     request_id: str | None = None
     usage: Mapping[str, float] = field(factory=dict)
     warnings: tuple[str, ...] = ()
-    other: Mapping[str, str] = field(factory=dict)
+    other: Mapping[str, str | Secret] = field(factory=dict)
 
 
 @frozen
@@ -117,7 +120,19 @@ class Finished:
     """The provider has said that this is all; without it an end is a truncation."""
 
 
-Output = AudioData | Marks | Facts | SendMessage | NextCall | Finished
+@frozen
+class Failed:
+    """
+    The provider has said that something is wrong.
+
+    What stands before it among the outputs is handed to the caller first; an error that is
+    raised takes the outputs of its event with it.
+    """
+
+    error: VivavoceError
+
+
+Output = AudioData | Marks | Facts | SendMessage | NextCall | Finished | Failed
 
 
 class Exchange(ABC):
@@ -143,7 +158,8 @@ class Exchange(ABC):
         """
         Return what *event* means, in order; empty when it means nothing yet.
 
-        Raise an error of the tree to end the synthesis with it. Whatever else is
+        Raise an error of the tree to end the synthesis with it, or return it last, as
+        :class:`Failed`, where the same event brought audio. Whatever else is
         raised here becomes :class:`~vivavoce.errors.UnexpectedReply` with its cause.
 
         Args:
@@ -192,7 +208,7 @@ class Exchange(ABC):
         said = f": {text}" if text else "."
         if status in (401, 403):
             error: VivavoceError = CredentialError(
-                f"The credential was refused (HTTP {status}){said}"
+                f"The credential was refused (HTTP {status}){said}", status=status
             )
         elif status == 429:
             error = RateLimited(
@@ -209,6 +225,15 @@ class Exchange(ABC):
                 f"The provider redirects (HTTP {status}), which is not followed.", status=status
             )
         return error
+
+    def resume(self) -> Call | None:
+        """
+        Return what to send to go on after a failure that may pass, or None to begin anew.
+
+        Asked only while no audio has come. An exchange whose provider has made the audio
+        already, and been paid for it, returns here the call that fetches it.
+        """
+        return None
 
     def cancel(self) -> Sequence[SendMessage]:
         """Return what to send when the caller leaves early; most wires need nothing."""

@@ -62,11 +62,18 @@ class BodyEnd:
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds of a ``Retry-After`` header, or None for a date or nonsense."""
-    value = headers.get("retry-after", "").strip()
-    # More digits than this are nonsense, and enough of them would be infinite.
-    is_sane = value.isascii() and value.isdigit() and len(value) <= _RETRY_AFTER_MAX_DIGITS
-    return float(value) if is_sane else None
+    """
+    Return the seconds to wait before asking again, or None for a date, nonsense or nothing.
+
+    Read from ``Retry-After-Ms``, in milliseconds, where some providers put it, else from
+    ``Retry-After``.
+    """
+    for name, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        value = headers.get(name, "").strip()
+        # More digits than this are nonsense, and enough of them would be infinite.
+        if value.isascii() and value.isdigit() and len(value) <= _RETRY_AFTER_MAX_DIGITS:
+            return float(value) * unit_s
+    return None
 
 
 def shorten(body: bytes, limit: int = 300) -> str:
