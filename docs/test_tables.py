@@ -4,12 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def test_the_capability_table_is_current():
-    """The capability table is what the plugins claim; else run tools/capability_table.py."""
-    tool = ROOT / "tools" / "capability_table.py"
-    command = [sys.executable, tool, "--check"]
+@pytest.mark.parametrize("tool", ["capability_table.py", "qwen_page.py"])
+def test_a_generated_page_is_current(tool):
+    """A page that is made from the plugins is as they are now; else run the tool it names."""
+    command = [sys.executable, ROOT / "tools" / tool, "--check"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -10,6 +10,7 @@ from vivavoce import authoring, errors
 
 # Written out, so that adding a public name is a deliberate act seen in review.
 USERS_DOOR = [
+    "Advice",
     "AsyncClient",
     "AsyncSpeechStream",
     "AsyncVoices",
@@ -64,6 +65,7 @@ USERS_DOOR = [
     "SetupError",
     "SpeechStream",
     "StreamStateError",
+    "TextTooLong",
     "Support",
     "SynthesizerInfo",
     "TimedOut",
@@ -83,6 +85,7 @@ USERS_DOOR = [
     "VoiceOrigin",
     "Voices",
     "Wishes",
+    "advise",
     "capabilities",
     "find_models",
     "providers",
@@ -106,9 +109,11 @@ AUTHORS_DOOR = [
     "DuplexExchange",
     "Encoding",
     "EngineFailed",
+    "Event",
     "Evidence",
     "Exchange",
     "Facts",
+    "Failed",
     "Finished",
     "Gender",
     "HttpCall",
@@ -129,6 +134,7 @@ AUTHORS_DOOR = [
     "NextCall",
     "NoAudio",
     "Option",
+    "Output",
     "OutputError",
     "PeerClosed",
     "PluginError",
@@ -152,6 +158,7 @@ AUTHORS_DOOR = [
     "SseReader",
     "SsmlDocument",
     "StreamStateError",
+    "TextTooLong",
     "Support",
     "SynthesisRequest",
     "Synthesizer",
@@ -171,10 +178,15 @@ AUTHORS_DOOR = [
     "VoiceCustomizer",
     "VoiceCustomizerInfo",
     "VoiceOrigin",
+    "WavHeaderReader",
     "WebSocketCall",
+    "cut_string",
+    "decode_base64",
     "hookimpl",
     "no",
     "read_ssml",
+    "retry_after_s",
+    "shorten",
     "unknown",
     "yes",
 ]
@@ -267,6 +279,7 @@ def heavy_modules_after(code):
         "import vivavoce; [i.models for i in vivavoce.providers()]",
         "import vivavoce; [i.voices() for i in vivavoce.providers()]",
         "import vivavoce; vivavoce.find_models(needs=['word_marks'])",
+        "import vivavoce; vivavoce.advise('audiobook')",
         (
             "from vivavoce.testing import FakeProvider as F\nfrom vivavoce import *\n"
             "Client('fake', registry=F().registry(), settings=Settings()).explain('Hello.')"

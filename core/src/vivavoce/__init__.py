@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from vivavoce._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from vivavoce.advice import Advice, advise
     from vivavoce.api import save, say
     from vivavoce.audio.result import Audio
     from vivavoce.blocking import Client, SpeechStream, Voices
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         SettingsError,
         SetupError,
         StreamStateError,
+        TextTooLong,
         TimedOut,
         TransportError,
         TruncatedAudio,
@@ -72,6 +74,7 @@ if TYPE_CHECKING:
     from vivavoce.settings import Settings, Timeouts
 
 _HOMES = {
+    "advice": ("Advice", "advise"),
     "api": ("save", "say"),
     "audio.result": ("Audio",),
     "blocking": ("Client", "SpeechStream", "Voices"),
@@ -97,6 +100,7 @@ _HOMES = {
         "SettingsError",
         "SetupError",
         "StreamStateError",
+        "TextTooLong",
         "TimedOut",
         "TransportError",
         "TruncatedAudio",
@@ -129,6 +133,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Advice",
     "AsyncClient",
     "AsyncSpeechStream",
     "AsyncVoices",
@@ -185,6 +190,7 @@ __all__ = [
     "StreamStateError",
     "Support",
     "SynthesizerInfo",
+    "TextTooLong",
     "TimedOut",
     "Timeouts",
     "TransportError",
@@ -202,6 +208,7 @@ __all__ = [
     "VoiceOrigin",
     "Voices",
     "Wishes",
+    "advise",
     "capabilities",
     "find_models",
     "providers",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from vivavoce._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from vivavoce.audio.wav import WavHeaderReader
     from vivavoce.errors import (
         CapabilityError,
         ConnectFailed,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         SettingsError,
         SetupError,
         StreamStateError,
+        TextTooLong,
         TimedOut,
         TransportError,
         TruncatedAudio,
@@ -73,17 +75,28 @@ if TYPE_CHECKING:
         VoiceCustomizerInfo,
     )
     from vivavoce.text.ssml import SsmlDocument, read_ssml
+    from vivavoce.wire.base64 import cut_string, decode_base64
     from vivavoce.wire.exchange import (
         AudioData,
         DuplexExchange,
+        Event,
         Exchange,
         Facts,
+        Failed,
         Finished,
         Marks,
         NextCall,
+        Output,
         SendMessage,
     )
-    from vivavoce.wire.http import BodyData, BodyEnd, HttpCall, ResponseStarted
+    from vivavoce.wire.http import (
+        BodyData,
+        BodyEnd,
+        HttpCall,
+        ResponseStarted,
+        retry_after_s,
+        shorten,
+    )
     from vivavoce.wire.local import LocalCall, LocalEnd, LocalOutput, LocalSink
     from vivavoce.wire.sse import SseComment, SseEvent, SseReader
     from vivavoce.wire.websocket import MessageReceived, PeerClosed, SocketOpened, WebSocketCall
@@ -109,6 +122,7 @@ _HOMES = {
         "SettingsError",
         "SetupError",
         "StreamStateError",
+        "TextTooLong",
         "TimedOut",
         "TransportError",
         "TruncatedAudio",
@@ -121,6 +135,7 @@ _HOMES = {
         "UsageError",
         "VivavoceError",
     ),
+    "audio.wav": ("WavHeaderReader",),
     "hookspecs": ("hookimpl",),
     "model.audio": ("AudioFormat", "Chunk", "Container", "Encoding"),
     "model.capability": (
@@ -148,17 +163,28 @@ _HOMES = {
         "VoiceCustomizerInfo",
     ),
     "text.ssml": ("SsmlDocument", "read_ssml"),
+    "wire.base64": ("cut_string", "decode_base64"),
     "wire.exchange": (
         "AudioData",
         "DuplexExchange",
+        "Event",
         "Exchange",
         "Facts",
+        "Failed",
         "Finished",
         "Marks",
         "NextCall",
+        "Output",
         "SendMessage",
     ),
-    "wire.http": ("BodyData", "BodyEnd", "HttpCall", "ResponseStarted"),
+    "wire.http": (
+        "BodyData",
+        "BodyEnd",
+        "HttpCall",
+        "ResponseStarted",
+        "retry_after_s",
+        "shorten",
+    ),
     "wire.local": ("LocalCall", "LocalEnd", "LocalOutput", "LocalSink"),
     "wire.sse": ("SseComment", "SseEvent", "SseReader"),
     "wire.websocket": ("MessageReceived", "PeerClosed", "SocketOpened", "WebSocketCall"),
@@ -181,9 +207,11 @@ __all__ = [
     "DuplexExchange",
     "Encoding",
     "EngineFailed",
+    "Event",
     "Evidence",
     "Exchange",
     "Facts",
+    "Failed",
     "Finished",
     "Gender",
     "HttpCall",
@@ -203,6 +231,7 @@ __all__ = [
     "NextCall",
     "NoAudio",
     "Option",
+    "Output",
     "OutputError",
     "PeerClosed",
     "PluginError",
@@ -230,6 +259,7 @@ __all__ = [
     "SynthesisRequest",
     "Synthesizer",
     "SynthesizerInfo",
+    "TextTooLong",
     "TimedOut",
     "TransportError",
     "TruncatedAudio",
@@ -245,10 +275,15 @@ __all__ = [
     "VoiceCustomizer",
     "VoiceCustomizerInfo",
     "VoiceOrigin",
+    "WavHeaderReader",
     "WebSocketCall",
+    "cut_string",
+    "decode_base64",
     "hookimpl",
     "no",
     "read_ssml",
+    "retry_after_s",
+    "shorten",
     "unknown",
     "yes",
 ]

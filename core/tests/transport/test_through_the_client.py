@@ -11,19 +11,26 @@ import pytest
 from vivavoce import AsyncClient, Client, Retry, Secret, Settings, Timeouts
 from vivavoce.authoring import (
     AudioData,
+    BodyData,
+    BodyEnd,
     ConnectFailed,
     ConnectionLost,
     CredentialError,
     Exchange,
     Facts,
+    Failed,
     Finished,
     HttpCall,
     MessageReceived,
+    NextCall,
     NoAudio,
     PeerClosed,
     ProviderUnavailable,
     RateLimited,
+    RequestRejected,
+    ResponseStarted,
     Synthesizer,
+    TextTooLong,
     TimedOut,
     UnexpectedReply,
     WebSocketCall,
@@ -95,13 +102,16 @@ def speak(request):
 
     def speak(exchange_type, url, **values):
         values = {**usual, "registry": provider_of(exchange_type), "base_url": url, **values}
+        wishes = {"text": values.pop("text", TEXT)}
+        if "segment_chars" in values:
+            wishes["segment_chars"] = values.pop("segment_chars")
         if request.param == "sync":
             with Client("fake", **values) as client:
-                return client.synthesize(TEXT)
+                return client.synthesize(**wishes)
 
         async def run():
             async with AsyncClient("fake", **values) as client:
-                return await client.synthesize(TEXT)
+                return await client.synthesize(**wishes)
 
         return asyncio.run(run())
 
@@ -262,3 +272,236 @@ def test_asks_again_over_http(server, speak):
     audio = speak(PlainExchange, server.http(script), retry=retry)
     assert audio.data == samples_of(TEXT)
     assert audio.report.warnings == ("attempt 2 after ProviderUnavailable",)
+
+
+class LinesExchange(PlainExchange):
+    """
+    Gets lines: audio in base64, "error" for an error, "end" for the end.
+
+    "at PATH" leads to another address, which it can fetch again.
+    """
+
+    def __init__(self, config, request):
+        super().__init__(config, request)
+        self.host = config.base_url.rpartition("/")[0]
+        self.rest = b""
+        self.download = None
+
+    def resume(self):
+        return self.download
+
+    def receive(self, event):
+        if isinstance(event, ResponseStarted):
+            self.rest = b""
+            if event.status == 413:
+                raise TextTooLong("Too long.", limit=int(event.headers["x-limit"]))
+            if event.status >= 300:
+                raise self.explain_error(event.status, event.headers, b"")
+            return ()
+        if isinstance(event, BodyEnd):
+            return ()
+        assert isinstance(event, BodyData)
+        *lines, self.rest = (self.rest + event.data).split(b"\n")
+        return [self.output(line.decode()) for line in lines]
+
+    def output(self, line):
+        if line == "end":
+            return Finished()
+        if line == "error":
+            return Failed(ProviderUnavailable("It broke.", code="Broken"))
+        if line.startswith("at "):
+            self.download = HttpCall(method="GET", url=self.host + line[3:])
+            return NextCall(self.download)
+        if line.startswith("say "):
+            name, _, value = line[4:].partition(" ")
+            value = Secret(value) if name == "secret" else value
+            return Facts(request_id=f"r-{value}", warnings=(f"w {value}",), other={name: value})
+        return AudioData(base64.b64decode(line))
+
+
+def spoken(text=TEXT):
+    return base64.b64encode(samples_of(text)) + b"\n"
+
+
+def chunked(*pieces):
+    body = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
+    return b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + body
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["in one piece", "in two"])
+def test_audio_before_an_error_is_delivered(server, speak, together):
+    """What a reply brought before it told of an error is delivered, and is not asked for again."""
+
+    def script(peer):
+        peer.read_request()
+        parts = [spoken() + b"error\n"] if together else [spoken(), b"error\n"]
+        peer.send(chunked(*parts) + b"0\r\n\r\n")
+
+    with pytest.raises(ProviderUnavailable, match="It broke") as caught:
+        speak(LinesExchange, server.http(script), retry=Retry(attempts=3, first_wait_s=0))
+    assert caught.value.audio_delivered_s == pytest.approx(len(TEXT) * 80 / 16_000)
+    assert caught.value.code == "Broken"
+    assert server.connections == 1
+
+
+def speak_twice(face_name, url):
+    """Speak twice with one client, in either face."""
+    values = {
+        "api_key": KEY,
+        "settings": Settings(),
+        "registry": provider_of(LinesExchange),
+        "base_url": url,
+    }
+    if face_name == "sync":
+        with Client("fake", **values) as client:
+            return [client.synthesize(TEXT).data for _ in range(2)]
+
+    async def run():
+        async with AsyncClient("fake", **values) as client:
+            return [(await client.synthesize(TEXT)).data for _ in range(2)]
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("face_name", ["sync", "async"])
+def test_a_connection_is_kept_after_the_end(server, face_name):
+    """The end of the body that follows the provider's own end is read: the connection is kept."""
+
+    def script(peer):
+        while peer.read_request():
+            peer.send(chunked(spoken() + b"end\n"))
+            peer.send(b"0\r\n\r\n")
+
+    assert speak_twice(face_name, server.http(script)) == [samples_of(TEXT)] * 2
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("face_name", ["sync", "async"])
+@pytest.mark.parametrize("closes", [True, False], ids=["cut", "silent"])
+def test_what_follows_the_end_is_not_waited_for(server, face_name, closes):
+    """A reply that has said all is whole, though its connection is cut then or falls silent."""
+
+    def script(peer):
+        peer.read_request()
+        peer.send(chunked(spoken() + b"end\n"))
+        if not closes:
+            peer.is_left()
+
+    assert speak_twice(face_name, server.http(script)) == [samples_of(TEXT)] * 2
+    assert server.connections == 2
+
+
+def test_only_the_last_call_is_made_again(server, speak):
+    """An exchange that can go on where it failed is not begun anew."""
+
+    def script(peer):
+        while head := peer.read_request():
+            if head.startswith(b"POST"):
+                peer.send(chunked(b"at /audio\n") + b"0\r\n\r\n")
+            elif len(server.requests) < 4:
+                peer.reply(status="503 Busy", headers="connection: close\r\n")
+                return
+            else:
+                peer.send(chunked(spoken() + b"end\n") + b"0\r\n\r\n")
+
+    retry = Retry(attempts=4, first_wait_s=0)
+    audio = speak(LinesExchange, server.http(script), retry=retry)
+    assert audio.data == samples_of(TEXT)
+    methods = [request.split(b" ")[0] for request in server.requests]
+    assert methods == [b"POST", b"GET", b"GET", b"GET"]
+    assert audio.report.warnings[-1] == "attempt 3 after ProviderUnavailable"
+
+
+LONG = "One two three. " * 12
+
+
+def test_smaller_requests_after_too_long_a_text(server, speak):
+    """A text the server finds too long is spoken in smaller requests, whole and in order."""
+
+    def script(peer):
+        while request := peer.read_request():
+            text = request.partition(b"\r\n\r\n")[2].decode()
+            if len(text) > 60:
+                peer.reply(status="413 Long", headers="x-limit: 60\r\n")
+            else:
+                peer.send(chunked(spoken(text) + b"end\n") + b"0\r\n\r\n")
+
+    audio = speak(LinesExchange, server.http(script), text=LONG, retry=Retry(attempts=1))
+    assert audio.data == samples_of(LONG)
+    assert audio.report.segments >= 3
+    assert audio.report.characters == len(LONG)
+    assert any("too long for one request" in warning for warning in audio.report.warnings)
+
+
+def test_smaller_requests_are_tried_once(server, speak):
+    """A server that still finds it too long is not asked a third time."""
+
+    def script(peer):
+        while peer.read_request():
+            peer.reply(status="413 Long", headers="x-limit: 60\r\n")
+
+    with pytest.raises(TextTooLong) as caught:
+        speak(LinesExchange, server.http(script), text=LONG)
+    assert caught.value.limit == 60
+    assert len(server.requests) == 2
+
+
+def test_no_smaller_requests_after_audio(server, speak):
+    """Once audio has come, a text found too long ends the speech."""
+
+    def script(peer):
+        peer.read_request()
+        peer.send(chunked(spoken() + b"end\n") + b"0\r\n\r\n")
+        peer.read_request()
+        peer.reply(status="413 Long", headers="x-limit: 60\r\n")
+
+    with pytest.raises(TextTooLong) as caught:
+        speak(LinesExchange, server.http(script), text=LONG, segment_chars=50)
+    assert caught.value.audio_delivered_s > 0
+    assert len(server.requests) == 2
+
+
+def test_facts_of_each_request(server, speak):
+    """Of each fact the report has a value a request; of one request, the last."""
+
+    def script(peer):
+        number = 0
+        while peer.read_request():
+            number += 1
+            facts = b"say until first\nsay until %d\n" % number
+            peer.send(chunked(facts + spoken() + b"end\n") + b"0\r\n\r\n")
+
+    report = speak(LinesExchange, server.http(script), text=LONG, segment_chars=100).report
+    assert report.segments == 2
+    assert report.facts == {"until": ("1", "2")}
+
+
+def test_a_key_that_is_sent_back(server, speak, caplog):
+    """A provider that repeats the key in errors, ids, warnings or facts does not make it seen."""
+    caplog.set_level(logging.DEBUG)
+
+    def script(peer):
+        peer.read_request()
+        peer.send(chunked(b"say fact %b\n" % KEY.encode(), spoken(), b"end\n") + b"0\r\n\r\n")
+
+    report = speak(LinesExchange, server.http(script)).report
+    assert report.request_ids == ("r-***",)
+    assert KEY not in caplog.text + repr(report)
+
+
+@pytest.mark.parametrize("status", ["400 No", "401 No", "429 No", "500 No"])
+def test_a_key_in_a_refusal(server, speak, status):
+    """A key quoted in a refusal's body is taken out of the error, wherever that shows it."""
+
+    def script(peer):
+        peer.read_request()
+        peer.reply(f"bad key Bearer {KEY}".encode(), status=status)
+
+    with pytest.raises(
+        (CredentialError, RequestRejected, RateLimited, ProviderUnavailable)
+    ) as caught:
+        speak(PlainExchange, server.http(script))
+    error = caught.value
+    shown = [str(error), repr(error), repr(error.args), error.message, repr(error.__cause__)]
+    assert "bad key" in shown[0]
+    assert KEY not in "".join(shown)
