@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 # Files in these folders are found again on each run, so that a new plugin joins by existing.
-MEMBERS := $(wildcard core/pyproject.toml plugins/*/pyproject.toml contract_test*/pyproject.toml)
+MEMBERS := $(wildcard core/pyproject.toml plugins/*/pyproject.toml plugins/*/*/pyproject.toml contract_test*/pyproject.toml)
 VENV := .venv
 BIN := $(VENV)/bin
 UV := sh tools/uv.sh
@@ -51,7 +51,7 @@ format: $(VENV)/.ready ## put in order what lint can put in order by itself
 
 .PHONY: types
 types: $(VENV)/.ready ## check the types of all sources, and of the tests named typed_*.py
-	$(BIN)/mypy $(wildcard core/src plugins/*/src contract_test*/src tools core/tests/typed_*.py)
+	$(BIN)/mypy $(wildcard core/src plugins/*/src plugins/*/emulator/src contract_test*/src tools core/tests/typed_*.py)
 
 .PHONY: arrows
 arrows: $(VENV)/.ready ## check who imports whom

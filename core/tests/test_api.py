@@ -53,6 +53,29 @@ def test_find_models(registry, wish, found):
     assert [model.selector for model in vivavoce.find_models(**wish)] == found
 
 
+def test_find_models_of_a_region():
+    """Models are found by the region they are offered in; one tied to no region is in none."""
+    registry = FakeProvider(name="here").registry(
+        FakeProvider(name="acme").with_card(regions=("eu", "us")),
+        FakeProvider(name="beta").with_card(regions=("us",)),
+    )
+
+    def found(region):
+        return [m.selector for m in vivavoce.find_models(region=region, registry=registry)]
+
+    assert (found("eu"), found("us")) == (["acme/one"], ["acme/one", "beta/one"])
+    with pytest.raises(InvalidValue, match=r"'euu'\. Did you mean 'eu'\? Regions: eu, us\."):
+        found("euu")
+
+
+def test_find_models_that_can_be_used():
+    """Models this release cannot speak with are left out, unless they are asked for."""
+    registry = FakeProvider(name="acme").with_card(unavailable="It sings only.").registry()
+    assert vivavoce.find_models(registry=registry) == []
+    (found,) = vivavoce.find_models(only_usable=False, registry=registry)
+    assert found.selector == "acme/one"
+
+
 def test_find_models_refuses(registry):
     """A need that is no capability, or an unknown provider, is refused."""
     with pytest.raises(InvalidValue, match="'telepathy' is no capability"):

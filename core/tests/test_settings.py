@@ -149,7 +149,7 @@ def test_a_provider_names_variables_of_its_own(acme, monkeypatch):
 
 
 def test_precedence_of_a_providers_settings(acme, monkeypatch):
-    """An argument goes before the file, the file before our variable, ours before the provider's."""
+    """An argument goes before the file, that before our variable, ours before the provider's."""
     monkeypatch.setenv("ACME_REGION", "theirs")
     monkeypatch.setenv("ACME_WORKSPACE", "theirs")
     monkeypatch.setenv("VIVAVOCE_ACME_WORKSPACE", "ours")

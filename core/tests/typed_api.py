@@ -47,6 +47,9 @@ def the_module() -> None:
     assert_type(vivavoce.capabilities("acme"), Capabilities)
     found = vivavoce.find_models(needs={"word_marks"}, language="yue", transport="http")
     assert_type(found, Sequence[vivavoce.FoundModel])
+    advice = vivavoce.advise("audiobook", language="yue", region="eu")
+    assert_type(advice, list[vivavoce.Advice])
+    assert_type(advice[0].reasons, tuple[str, ...])
 
 
 def the_sync_face() -> None:

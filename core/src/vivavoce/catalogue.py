@@ -74,6 +74,8 @@ def find_models(
     language: str | None = None,
     transport: str | None = None,
     provider: str | None = None,
+    region: str | None = None,
+    only_usable: bool = True,
     registry: Registry | None = None,
 ) -> Sequence[FoundModel]:
     """
@@ -84,14 +86,20 @@ def find_models(
         language: BCP-47 tag that must be spoken, itself or a near one.
         transport: ``local``, ``http``, ``http-sse`` or ``websocket``.
         provider: Only this provider's.
+        region: Provider's region id in which it must be offered; a model that is tied to no
+            region, such as one that runs here, is in none.
+        only_usable: False to have those too that are known, but that this release cannot
+            speak with (``ModelCard.unavailable`` says why).
         registry: None for all installed plugins.
 
     Raises:
-        InvalidValue: If a need is no capability.
+        InvalidValue: If a need is no capability, or no installed model is in the region.
         UnknownProvider: If no plugin offers the provider.
     """
     known = registry or installed()
     asked = [known.get(provider)] if provider is not None else list(known)
+    if region is not None:
+        _check_region(known, region)
     needed = tuple(needs)
     return [
         FoundModel(provider=info, card=card)
@@ -100,7 +108,20 @@ def find_models(
         if all(card.capabilities[need] for need in needed)
         and (transport is None or transport in card.transports)
         and (language is None or _speaks(card, language))
+        and (region is None or region in card.regions)
+        and not (only_usable and card.unavailable)
     ]
+
+
+def _check_region(known: Registry, region: str) -> None:
+    regions = sorted({name for info in known for card in info.models for name in card.regions})
+    if region not in regions:
+        near = did_you_mean(nearest(region, regions))
+        msg = (
+            f"No installed model is in a region {region!r}. {near}"
+            f"Regions: {', '.join(regions) or 'none'}."
+        )
+        raise InvalidValue(msg)
 
 
 def _speaks(card: ModelCard, language: str) -> bool:

@@ -115,9 +115,9 @@ class Synthesizer(ABC):
 
     def probe(self) -> HttpCall | None:
         """
-        Return a call that costs nothing and needs no key, whose answer shows that the host is there.
+        Return a call that shows whether the host is there, or None where there is no host.
 
-        ``vivavoce doctor`` makes it. Any HTTP status will do. None where there is no host.
+        It costs nothing and needs no key; ``vivavoce doctor`` makes it. Any HTTP status will do.
         """
         return None
 

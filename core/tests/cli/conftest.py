@@ -78,6 +78,7 @@ def dear():
     return fake.with_card(
         is_free=False,
         transports=("http",),
+        regions=("eu",),
         prices=(Price(amount="0.5", currency="EUR", per=10, unit="characters", region="eu"),),
         capabilities=attrs.evolve(
             FAKE_CAPABILITIES, word_marks=no("it keeps no times"), ssml=yes("speak", "break")

@@ -1,5 +1,11 @@
+import contextlib
 import json
+import socket
 import sys
+import threading
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import attrs
@@ -9,8 +15,10 @@ from vivavoce.errors import RequestRejected
 from vivavoce.hookspecs import hookimpl
 from vivavoce.model.capability import Capabilities, yes
 from vivavoce.model.secret import Secret
+from vivavoce.provider import Synthesizer
 from vivavoce.registry import Registry
 from vivavoce.testing import FAKE_CAPABILITIES
+from vivavoce.wire.http import HttpCall
 
 TOKEN = "sk-verysecret"
 
@@ -65,6 +73,15 @@ def test_missing_key(run, dear):
     assert "DEAR_TOKEN" in found["key", "dear"][1]
     assert found["speech", "dear"] == ("note", "left out: no key")
     assert dear.requests == []
+
+
+def test_key_nobody_asked_for(run):
+    """A provider without its key is no failure unless it is named."""
+    result = run("doctor", "--json")
+    assert result.exit_code == 0
+    found = findings(result)
+    assert found["key", "dear"] == ("note", "no key: set DEAR_TOKEN to use it")
+    assert found["speech", "dear"] == ("note", "left out: no key")
 
 
 class Keeper:
@@ -146,6 +163,15 @@ def test_voices_that_raise(run_with, make_acme):
     assert found["claims", "acme"][0] == "note"
 
 
+def test_no_default(run_with, dear, monkeypatch):
+    """Having no default provider fails, unless a provider is named."""
+    monkeypatch.setenv("DEAR_TOKEN", TOKEN)
+    result = run_with(dear)("doctor", "--json")
+    assert (result.exit_code, findings(result)["default", None][0]) == (3, "fail")
+    result = run_with(dear)("doctor", "dear", "--json")
+    assert (result.exit_code, findings(result)["default", None][0]) == (0, "note")
+
+
 def test_broken_plugin(run):
     """A plugin that cannot be loaded fails with its reason."""
 
@@ -188,3 +214,177 @@ def test_unknown_selector(run):
     result = run("doctor", "acne")
     assert result.exit_code == 2
     assert "Did you mean 'acme'?" in result.stderr
+
+
+# The way to a host
+
+
+@pytest.fixture
+def host():
+    """A host that answers every request with 404 and a time of the test's choice."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.server.asked.append((self.path, dict(self.headers)))
+            self.send_response_only(404)
+            if self.server.date is not None:
+                self.send_header("Date", self.server.date)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.asked = []
+        server.date = format_datetime(datetime.now(UTC), usegmt=True)
+        server.url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def cloud(dear, host, monkeypatch):
+    """The provider dear, with that host; ``cloud.configs`` is what it was made with."""
+    monkeypatch.setenv("VIVAVOCE_DEAR_BASE_URL", host.url)
+
+    class Cloudy(Synthesizer):
+        closed = 0
+
+        def __init__(self, config):
+            super().__init__(config)
+            dear.configs.append(config)
+
+        def exchange(self, request):
+            raise NotImplementedError
+
+        def probe(self):
+            return HttpCall(method="GET", url=f"{self.config.base_url}/{self.config.region}")
+
+        def close(self):
+            Cloudy.closed += 1
+
+    dear.info = attrs.evolve(dear.info, synthesizer=Cloudy)
+    return dear
+
+
+def test_host(run_with, cloud, host):
+    """Any answer shows that the host is there; it takes no key."""
+    result = run_with(cloud)("doctor", "dear", "--region", "eu", "--json")
+    assert result.exit_code == 3  # the missing key
+    state, detail = findings(result)["host", "dear"]
+    assert state == "ok"
+    assert detail.startswith(f"127.0.0.1:{host.server_port} answered after 0.")
+    assert detail.endswith("with HTTP status 404")
+    assert [path for path, _ in host.asked] == ["/eu"]
+    assert findings(result)["clock", "dear"] == ("ok", "agrees with the host's")
+    assert cloud.info.load_synthesizer().closed == 1
+
+
+@pytest.mark.parametrize("variable", ["DEAR_TOKEN", "VIVAVOCE_DEAR_API_KEY"])
+def test_key_is_not_sent_to_a_host(run_with, cloud, host, monkeypatch, variable):
+    """What looks whether the host is there is not given the key."""
+    monkeypatch.setenv(variable, TOKEN)
+    result = run_with(cloud)("doctor", "dear", "--json")
+    assert result.exit_code == 0
+    assert [config.credential for config in cloud.configs] == [None]
+    assert len(host.asked) == 1
+
+
+def test_host_of_an_address(run_with, cloud, host, monkeypatch):
+    """The address given is the one that is asked."""
+    monkeypatch.setenv("VIVAVOCE_DEAR_BASE_URL", "http://127.0.0.1:1")
+    run_with(cloud)("doctor", "dear", "--base-url", host.url, "--json")
+    assert len(host.asked) == 1
+
+
+def test_host_nobody_asked_for(run_with, cloud, host):
+    """Without a selector no host is asked, unless it is to be spoken with."""
+    assert ("host", "dear") not in findings(run_with(cloud)("doctor", "--json"))
+    assert host.asked == []
+    assert ("host", "dear") in findings(run_with(cloud)("doctor", "--speak", "--json"))
+    assert len(host.asked) == 1
+
+
+def test_no_host(run):
+    """A provider without a host has nothing said of one."""
+    found = findings(run("doctor", "acme", "--json"))
+    assert not {check for check, _ in found} & {"host", "clock"}
+
+
+def closed_port():
+    with contextlib.closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def test_host_that_is_not_there(run_with, cloud, monkeypatch):
+    """A host that is not reached is a transport error, and is not spoken with."""
+    monkeypatch.setenv("DEAR_TOKEN", TOKEN)
+    monkeypatch.setenv("VIVAVOCE_DEAR_BASE_URL", f"http://127.0.0.1:{closed_port()}")
+    result = run_with(cloud)("doctor", "dear", "--speak", "--json")
+    assert result.exit_code == 5
+    found = findings(result)
+    assert found["host", "dear"][0] == "fail"
+    assert ("clock", "dear") not in found
+    assert found["speech", "dear"] == ("note", "left out: see the failure above")
+
+
+def test_host_that_does_not_answer(run_with, cloud, monkeypatch):
+    """A host that gives no answer within the settings' limit of a connection fails."""
+    monkeypatch.setenv("DEAR_TOKEN", TOKEN)
+    Path("../config.toml").write_text("[timeouts]\nconnect_s = 0.05")
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as deaf:
+        monkeypatch.setenv("VIVAVOCE_DEAR_BASE_URL", f"http://127.0.0.1:{deaf.getsockname()[1]}")
+        result = run_with(cloud)("doctor", "dear", "--json")
+    assert result.exit_code == 5
+    assert findings(result)["host", "dear"] == ("fail", "The host gave no answer within 0.05 s.")
+
+
+@pytest.mark.parametrize(
+    ("minutes", "state", "says"),
+    [
+        (4, "ok", "agrees with the host's"),
+        (-4, "ok", "agrees with the host's"),
+        (6, "fail", "this machine's clock is 6 minutes behind the host's"),
+        (-90, "fail", "this machine's clock is 90 minutes ahead of the host's"),
+    ],
+)
+def test_clock(run_with, cloud, host, monkeypatch, minutes, state, says):
+    """A clock more than five minutes off the host's fails with the code of a set-up error."""
+    monkeypatch.setenv("DEAR_TOKEN", TOKEN)
+    there = datetime.now(UTC) + timedelta(minutes=minutes)
+    host.date = format_datetime(there, usegmt=True)
+    result = run_with(cloud)("doctor", "dear", "--json")
+    assert result.exit_code == (0 if state == "ok" else 3)
+    found, detail = findings(result)["clock", "dear"]
+    assert (found, detail[: len(says)]) == (state, says)
+
+
+@pytest.mark.parametrize(
+    ("date", "says"),
+    [(None, "not compared: the host tells no time"), ("soon", "the host's time is 'soon'")],
+)
+def test_host_without_a_clock(run_with, cloud, host, date, says):
+    """A host that does not tell the time is a note."""
+    host.date = date
+    state, detail = findings(run_with(cloud)("doctor", "dear", "--json"))["clock", "dear"]
+    assert state == "note"
+    assert detail.endswith(says)
+
+
+def test_unavailable_model_is_not_spoken_with(run_with, make_acme):
+    """A model that this release cannot speak with is left out, with the reason."""
+    acme = make_acme().with_card(unavailable="It sings only.")
+    result = run_with(acme)("doctor", "acme", "--json")
+    assert result.exit_code == 0
+    assert findings(result)["speech", "acme"] == ("note", "left out: It sings only.")
+
+
+def test_selector_with_p(run):
+    """The selector may be given with -p, as elsewhere."""
+    found = findings(run("doctor", "-p", "acme", "--json"))
+    assert {provider for _, provider in found} == {None, "acme"}

@@ -5,8 +5,12 @@ from pathlib import Path
 import attrs
 import pytest
 
+from vivavoce import advice
+from vivavoce.cli import models
 from vivavoce.hookspecs import hookimpl
 from vivavoce.model.capability import NAMES
+from vivavoce.model.card import Option, Price
+from vivavoce.model.voice import Voice
 from vivavoce.registry import Registry
 from vivavoce.testing import FakeProvider
 
@@ -143,7 +147,7 @@ def test_models(run):
     assert acme["transports"] == "local"
     assert acme["languages"] == "en-US, de"
     assert acme["default voice"] == "ann"
-    assert (acme["price"], dear["price"]) == ("free", "0.5 EUR per 10 characters (eu)")
+    assert (acme["price"], dear["price"]) == ("free", "0.5 EUR per 10 characters in eu")
     assert acme["note"] == "For tests only."
 
 
@@ -183,6 +187,8 @@ def test_models_json(run):
         ],
         "is_free": True,
         "prices": [],
+        "billed_by": [],
+        "unavailable": "",
         "note": "For tests only.",
         "evidence": {"source": "https://acme.example/docs", "date": "2026-01-02"},
     }
@@ -211,6 +217,7 @@ def test_price_json(run):
         (["--language", "de-AT"], ["acme/one", "dear/one"]),
         (["--language", "fr"], []),
         (["--transport", "http"], ["dear/one"]),
+        (["--region", "eu"], ["dear/one"]),
         (["-p", "dear"], ["dear/one"]),
         (["-p", "dear/one"], ["dear/one"]),
     ],
@@ -233,6 +240,8 @@ def test_no_model_fits(run):
     [
         (["--needs", "wordmarks"], "'wordmarks' is no capability"),
         (["--language", "german!"], "no registered BCP-47"),
+        (["--region", "ue"], "'ue'. Regions: eu."),
+        (["--for", "singing"], "'singing' is not one of"),
         (["-p", "acne"], "Did you mean 'acme'?"),
         (["-p", "acme/on"], "Did you mean 'one'?"),
     ],
@@ -243,6 +252,70 @@ def test_models_wrong(run, arguments, says):
     result = run("models", *arguments)
     assert result.exit_code == 2
     assert says in result.stderr
+
+
+def test_models_that_cannot_be_used(run_with, make_acme):
+    """A model this release cannot speak with is listed, and its note says so first."""
+    run = run_with(make_acme().with_card(unavailable="It sings only."))
+    (row,) = table(run("models"))
+    assert row["note"] == "unavailable: It sings only. For tests only."
+    assert read(run("models", "--json"))[0]["unavailable"] == "It sings only."
+
+
+def test_price_of_the_region(run_with):
+    """The price shown is the asked region's, else the default one's, with a hint at others."""
+    prices = [
+        Price(amount=amount, currency="EUR", per=1, unit="characters", region=region)
+        for amount, region in (("3", "eu"), ("2", "us"))
+    ]
+    fake = FakeProvider(name="acme")
+    run = run_with(fake.with_card(is_free=False, regions=("eu", "us"), prices=tuple(prices)))
+    assert table(run("models"))[0]["price"] == "3 EUR per character in eu, ..."
+    assert table(run("models", "--region", "us"))[0]["price"] == "2 EUR per character in us, ..."
+
+
+# advice
+
+
+def test_uses_are_those_of_the_advice():
+    """What --for takes are the uses there is advice for."""
+    assert tuple(advice.USES) == models.USES
+
+
+def test_advice(run):
+    """Advice names the models, the best first, with the reasons."""
+    acme, dear = table(run("models", "--for", "navigation"))
+    assert (acme["selector"], dear["selector"]) == ("acme/one", "dear/one")
+    assert acme["why"] == "no limit of requests; costs nothing; 2 voices"
+    assert "0.5 EUR per 10 characters in eu" in dear["why"]
+
+
+def test_advice_json(run):
+    """The JSON of advice is that of the models, with the reasons, and what they are billed by."""
+    acme, dear = read(run("models", "--for", "navigation", "--json"))
+    (listed,) = read(run("models", "-p", "acme", "--json"))
+    reasons = acme.pop("reasons")
+    assert acme == listed
+    assert reasons == ["no limit of requests", "costs nothing", "2 voices"]
+    assert dear["billed_by"] == dear["prices"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "selectors"),
+    [
+        (["-p", "dear"], ["dear/one"]),
+        (["-p", "dear/one"], ["dear/one"]),
+        (["--region", "eu"], ["dear/one"]),
+        (["--needs", "ssml"], ["dear/one"]),
+        (["--transport", "local"], ["acme/one"]),
+        (["--language", "fr"], []),
+    ],
+    ids=" ".join,
+)
+def test_advice_that_fits(run, arguments, selectors):
+    """Advice keeps to the other filters."""
+    found = read(run("models", "--for", "audiobook", *arguments, "--json"))
+    assert [model["selector"] for model in found] == selectors
 
 
 # voices
@@ -285,12 +358,21 @@ def test_voices_json(run):
         (["dear"], ["ann", "ben", "old"]),
         (["dear/one"], ["ann", "ben"]),
         (["dear", "--model", "one"], ["ann", "ben"]),
+        (["-p", "dear/one"], ["ann", "ben"]),
+        (["acme:bär", "-p", "acme:bär"], ["bär"]),
     ],
     ids=" ".join,
 )
 def test_voices_that_fit(run, arguments, ids):
     """Only the voices that fit are listed."""
     assert [voice["id"] for voice in read(run("voices", *arguments, "--json"))] == ids
+
+
+def test_a_language_is_shown_once(run_with, make_acme):
+    """A variety that a voice names among its languages too is shown once in the table."""
+    kit = Voice(id="ann", languages=("yue", "en"), dialects=("yue",), models=("one",))
+    (row,) = table(run_with(make_acme(voices=[kit]))("voices"))
+    assert row["languages"] == "yue, en"
 
 
 def test_default_narrows_nothing(run):
@@ -303,6 +385,7 @@ def test_default_narrows_nothing(run):
     ("arguments", "says"),
     [
         (["acme:anne"], "Did you mean 'ann'?"),
+        (["acme", "-p", "dear"], "'acme' and -p 'dear' are two selectors"),
         (["acme/ones"], "Did you mean 'one'?"),
         (["acne"], "Did you mean 'acme'?"),
         (["--gender", "robot"], "'robot' is not one of"),
@@ -321,13 +404,17 @@ def test_voices_wrong(run, arguments, says):
 
 
 def test_capabilities_json(run):
-    """Every claim is in the JSON, complete, with the keys documented."""
-    claims = read(run("capabilities", "acme/one", "--json"))
+    """What is known of the model, and every claim, are in the JSON, complete."""
+    found = read(run("capabilities", "acme/one", "--json"))
+    claims = found.pop("claims")
+    access = found.pop("access")
+    (listed,) = read(run("models", "-p", "acme", "--json"))
+    del listed["capabilities"]
+    assert found == listed
+    assert access == {"needs_key": False, "key_variables": [], "settings": {}}
     assert [claim["capability"] for claim in claims] == list(NAMES)
     (rate,) = [claim for claim in claims if claim["capability"] == "rate"]
     assert rate == {
-        "provider": "acme",
-        "model": "one",
         "capability": "rate",
         "meaning": "speaking rate, a ratio to normal",
         "support": "yes",
@@ -341,16 +428,58 @@ def test_capabilities_json(run):
     assert claims[0]["evidence"] == {"source": "code: vivavoce/testing.py", "date": "2026-11-23"}
 
 
+def rows(lines):
+    return {line.split()[0]: " ".join(line.split()[1:]) for line in lines[1:]}
+
+
 def test_capabilities(run):
     """The table names the model, and shows support, limits, notes and evidence."""
-    lines = run("capabilities").stdout.splitlines()
-    assert lines[0] == "acme/one"
-    rows = {line.split()[0]: " ".join(line.split()[1:]) for line in lines[2:]}
-    assert rows["rate"] == "yes 0.5 to 2 ratio"
-    assert rows["max_text"] == "yes up to 200 characters"
-    assert rows["ssml"] == "no it would read the markup aloud"
-    assert rows["stream_out"] == "yes code: vivavoce/testing.py (2026-11-23)"
-    assert rows["clone"] == "unknown"
+    head, claims = run("capabilities").stdout.split("\n\n")
+    assert head.splitlines()[0] == "acme/one"
+    shown = rows(claims.splitlines())
+    assert shown["rate"] == "yes 0.5 to 2 ratio"
+    assert shown["max_text"] == "yes up to 200 characters"
+    assert shown["ssml"] == "no it would read the markup aloud"
+    assert shown["stream_out"] == "yes code: vivavoce/testing.py (2026-11-23)"
+    assert shown["clone"] == "unknown"
+
+
+def test_facts_of_a_model(run_with, dear):
+    """The table tells names, ways, regions, key, settings, options and all prices of the model."""
+    dear.with_card(
+        alias_of="one-2026",
+        family="ones",
+        unavailable="It sings only.",
+        options=(Option(name="warmth", meaning="how warm", type=int, minimum=0, maximum=9),),
+    )
+    dear.info = attrs.evolve(dear.info, settings={"base_url": ("DEAR_URL", "DEAR_HOST")})
+    head, _ = run_with(dear)("capabilities", "-p", "dear").stdout.split("\n\n")
+    assert [line.split("  ")[0] for line in head.splitlines()[2:]] == [
+        "unavailable",
+        "stands for",
+        "family",
+        "transports",
+        "regions",
+        "key",
+        "setting base_url",
+        "default voice",
+        "option warmth",
+        "price",
+    ]
+    shown = {" ".join(line.split()) for line in head.splitlines()}
+    assert "unavailable It sings only." in shown
+    assert "stands for one-2026" in shown
+    assert "regions eu" in shown
+    assert "key DEAR_TOKEN" in shown
+    assert "setting base_url DEAR_URL or DEAR_HOST" in shown
+    assert "option warmth how warm (0 to 9)" in shown
+    assert "price 0.5 EUR per 10 characters in eu" in shown
+    found = read(run_with(dear)("capabilities", "dear", "--json"))
+    assert found["access"] == {
+        "needs_key": True,
+        "key_variables": ["DEAR_TOKEN"],
+        "settings": {"base_url": ["DEAR_URL", "DEAR_HOST"]},
+    }
 
 
 def test_long_lists_are_cut_in_the_table_only(run_with, make_acme):
@@ -361,10 +490,7 @@ def test_long_lists_are_cut_in_the_table_only(run_with, make_acme):
     many = attrs.evolve(claims, languages=attrs.evolve(claims.languages, values=tags))
     run = run_with(acme.with_card(capabilities=many))
     assert "en-007 and 12 more" in run("capabilities").stdout
-    (languages,) = [
-        claim for claim in read(run("capabilities", "--json")) if claim["capability"] == "languages"
-    ]
-    assert languages["values"] == list(tags)
+    assert read(run("capabilities", "--json"))["languages"] == list(tags)
 
 
 # explain
@@ -374,7 +500,7 @@ def test_explain(run, acme):
     """The plan is printed with its price, and nothing is sent."""
     result = run("explain", "Hello.", "--volume", "-6")
     assert result.exit_code == 0
-    first, *rows, last = result.stdout.splitlines()
+    first, *rows, units, cost = result.stdout.splitlines()
     assert first == "acme/one:ann speaks it as wav/pcm_s16le 16000 Hz mono."
     assert [row.split()[:2] for row in rows[1:]] == [
         ["text", "native"],
@@ -382,12 +508,13 @@ def test_explain(run, acme):
         ["volume_db", "emulated"],
         ["format", "native"],
     ]
-    assert last == "Units: 6 characters. Cost: nothing."
+    assert (units, cost) == ("Units: 6 characters.", "Cost: nothing.")
     assert acme.configs == []
 
 
 def test_explain_json(run):
     """The JSON of a plan has the keys documented; no key is needed."""
+    (price,) = read(run("models", "-p", "dear", "--json"))[0]["prices"]
     plan = read(run("explain", "Hello.", "-p", "dear", "--region", "eu", "--json"))
     assert plan == {
         "selector": "dear/one:ann",
@@ -395,6 +522,7 @@ def test_explain_json(run):
         "model": "one",
         "voice": "ann",
         "language": None,
+        "region": "eu",
         "source_format": "raw/pcm_s16le 16000 Hz mono",
         "target_format": "wav/pcm_s16le 16000 Hz mono",
         "is_refused": False,
@@ -408,9 +536,63 @@ def test_explain_json(run):
             "cost": plan["estimate"]["cost"],
             "currency": "EUR",
             "region": "eu",
+            "prices": [price],
         },
+        "estimates": [plan["estimate"]],
     }
     assert Decimal(plan["estimate"]["cost"]) == Decimal("0.3")
+
+
+def priced(*prices, **changes):
+    """Return a provider billed so: amount, currency, unit, region."""
+    fake = FakeProvider(name="acme").with_card(
+        is_free=False,
+        regions=("eu", "us"),
+        prices=tuple(
+            Price(amount=amount, currency=currency, per=100, unit=unit, region=region)
+            for amount, currency, unit, region in prices
+        ),
+    )
+    fake.info = attrs.evolve(fake.info, **changes)
+    return fake
+
+
+def test_explain_prices_by_region(run_with):
+    """The price is told by region and currency, those of the region that is asked first."""
+    fake = priced(
+        ("1", "EUR", "characters", "eu"),
+        ("2", "USD", "characters", "eu"),
+        ("3", "USD", "characters", "us"),
+    )
+    lines = run_with(fake)("explain", "Hello.", "--region", "us").stdout.splitlines()
+    assert lines[-4:] == [
+        "Units: 6 characters.",
+        "Cost in us: 0.18 USD (3 USD per 100 characters).",
+        "Cost in eu: 0.06 EUR (1 EUR per 100 characters).",
+        "Cost in eu: 0.12 USD (2 USD per 100 characters).",
+    ]
+
+
+def test_explain_what_is_not_known_before(run_with):
+    """Where it is billed by what comes out, the price of that is told in place of a sum."""
+    fake = priced(
+        ("1", "EUR", "input_tokens", "eu"),
+        ("2", "EUR", "output_tokens", "eu"),
+        count_billed=lambda card, text: {"input_tokens": 4.0},
+    )
+    units, cost = run_with(fake)("explain", "Hello.").stdout.splitlines()[-2:]
+    assert units == "Units: 4 input_tokens."
+    assert cost == (
+        "Cost in eu: by output_tokens, not known before: "
+        "1 EUR per 100 input_tokens and 2 EUR per 100 output_tokens."
+    )
+
+
+def test_explain_segment_chars(run):
+    """--segment-chars bounds a request's length."""
+    result = run("explain", "One two. Three four.", "--segment-chars", "10", "--json")
+    (text,) = [each for each in read(result)["decisions"] if each["wish"] == "text"]
+    assert "several requests" in text["detail"]
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])

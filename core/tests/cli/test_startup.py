@@ -37,6 +37,7 @@ def modules_after(*arguments):
         ["--help"],
         ["providers"],
         ["models", "--json"],
+        ["models", "--for", "audiobook"],
         ["voices", "acme"],
         ["capabilities", "acme"],
         ["completion", "bash"],

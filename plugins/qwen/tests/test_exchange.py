@@ -66,6 +66,7 @@ def test_the_request():
         "authorization": "Secret('***')",
         "content-type": "application/json",
         "accept": "text/event-stream",
+        "x-accel-buffering": "no",
         "x-dashscope-sse": "enable",
     }
 
@@ -73,7 +74,8 @@ def test_the_request():
 def test_the_plain_request():
     """A plain request differs in that it does not ask for events."""
     call, _ = sent(wants_events=False)
-    assert sorted(call.headers) == ["authorization", "content-type"]
+    assert sorted(call.headers) == ["accept", "authorization", "content-type"]
+    assert call.headers["accept"] == "application/json"
 
 
 @pytest.mark.parametrize("key", ["sk-1", "k" * 35, "sk-ws-" + "x" * 200])

@@ -5,25 +5,32 @@ from __future__ import annotations
 import importlib.util
 import platform
 from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from vivavoce.cli.ends import Ending, ending_of
-from vivavoce.cli.options import complete_selector, debug_option, json_option
+from vivavoce.cli.options import debug_option, json_option, selector_argument
 from vivavoce.cli.table import print_listing
 
 if TYPE_CHECKING:
     from vivavoce.model.card import ModelCard
-    from vivavoce.model.selector import Selector
     from vivavoce.provider import SynthesizerInfo
     from vivavoce.registry import Registry
     from vivavoce.settings import Settings
+    from vivavoce.wire.http import HttpCall, ResponseStarted
 
 __all__ = ["doctor"]
 
 # Digits are read in every language.
 SAMPLE = "1, 2, 3."
+
+# What hosts allow for in the times of signatures and of what expires.
+CLOCK_MAY_DIFFER = timedelta(minutes=5)
+
+# Where the settings say to wait for ever: this is to find out, not to wait.
+HOST_LIMIT_S = 10.0
 
 _VERSIONS = ("vivavoce", "attrs", "click", "httpx2", "pluggy", "websockets")
 _EXTRAS = {
@@ -58,35 +65,48 @@ class Finding(NamedTuple):
         }
 
 
+class Wanted(NamedTuple):
+    """What was asked of the command."""
+
+    selector: str | None
+    may_cost: bool
+    region: str | None
+    base_url: str | None
+
+
 @click.command("doctor", short_help="Check the installation, with a short real synthesis.")
-@click.argument("selector", required=False, shell_complete=complete_selector)
+@selector_argument
 @click.option(
     "--speak",
     is_flag=True,
     help="Speak with models that cost something or need the network as well.",
 )
+@click.option("--region", metavar="ID", help="The provider's region.")
+@click.option("--base-url", metavar="URL", help="Address in place of the provider's own.")
 @json_option
 @debug_option
 @click.pass_context
-def doctor(ctx: click.Context, selector: str | None, speak: bool, as_json: bool) -> None:  # noqa: FBT001
+def doctor(ctx: click.Context, /, as_json: bool, speak: bool, **values: Any) -> None:  # noqa: FBT001
     """
     Check the installation, with a short real synthesis.
 
     Looks at Python, the settings, the extras and at each provider, or that of SELECTOR only: its
     plugin, its key (never shown), its claims, its voices, and whether its speech can be heard. A
     model that costs nothing and runs here is spoken with at once, any other only with --speak.
+    Whether a service is reached, and by the right clock, is looked at for SELECTOR, and with
+    --speak for all; that needs no key and costs nothing.
 
     States are ok, note (as it is, or left out), and fail. Exits with 0 when nothing fails, else
     with the code of the first failure.
     """
-    findings = list(_examine(selector, may_cost=speak))
+    findings = list(_examine(Wanted(may_cost=speak, **values)))
     print_listing(
         [finding.as_object() for finding in findings], _COLUMNS, as_json=as_json, empty=""
     )
     ctx.exit(next((int(finding.code) for finding in findings if finding.code), Ending.OK))
 
 
-def _examine(selector: str | None, *, may_cost: bool) -> Iterator[Finding]:
+def _examine(wanted: Wanted) -> Iterator[Finding]:
     from vivavoce import registry
     from vivavoce.settings import Settings, load_settings
 
@@ -100,23 +120,23 @@ def _examine(selector: str | None, *, may_cost: bool) -> Iterator[Finding]:
     else:
         yield _settings(settings)
     known = registry.installed()
-    yield _guarded("default", "", lambda: _default(known, settings))
-    if selector is not None:
-        yield from _asked(known, settings, selector, may_cost=may_cost)
+    yield _guarded("default", "", lambda: _default(known, settings, wanted))
+    if wanted.selector is not None:
+        yield from _asked(known, settings, wanted, wanted.selector)
         return
     for broken in known.broken:
         yield Finding("plugin", "fail", broken.reason, broken.name, Ending.SETUP)
     for info in known:
-        yield from _provider(known, settings, info, info.models[0], "", may_cost=may_cost)
+        yield from _Examination(known, settings, wanted, info, info.models[0]).findings()
 
 
-def _asked(known: Registry, settings: Settings, text: str, *, may_cost: bool) -> Iterable[Finding]:
+def _asked(known: Registry, settings: Settings, wanted: Wanted, text: str) -> Iterable[Finding]:
     from vivavoce.model.selector import Selector
 
-    wanted: Selector = Selector.parse(text)
-    info = known.get(wanted.provider or "")
-    card = known.model(info, wanted.model)
-    return _provider(known, settings, info, card, wanted.voice or "", may_cost=may_cost)
+    selector = Selector.parse(text)
+    info = known.get(selector.provider or "")
+    card = known.model(info, selector.model)
+    return _Examination(known, settings, wanted, info, card, selector.voice).findings()
 
 
 # The installation
@@ -163,8 +183,16 @@ def _settings(settings: Settings) -> Finding:
     return Finding("settings", "ok", f"no file; it would be {config_path()}")
 
 
-def _default(known: Registry, settings: Settings) -> Finding:
-    selector = known.default(settings)
+def _default(known: Registry, settings: Settings, wanted: Wanted) -> Finding:
+    from vivavoce.errors import SettingsError, SetupError
+
+    try:
+        selector = known.default(settings)
+    except SetupError as error:
+        if wanted.selector is None or isinstance(error, SettingsError):
+            raise
+        # Who names a provider need not have another that speaks without a key.
+        return Finding("default", "note", error.message)
     known.model(known.get(selector.provider or ""), selector.model)
     return Finding("default", "ok", str(selector))
 
@@ -172,64 +200,192 @@ def _default(known: Registry, settings: Settings) -> Finding:
 # A provider
 
 
-def _provider(
-    known: Registry,
-    settings: Settings,
-    info: SynthesizerInfo,
-    card: ModelCard,
-    voice: str,
-    *,
-    may_cost: bool,
-) -> Iterator[Finding]:
-    name = info.name
-    yield Finding("plugin", "ok", known.origin(name) or info.title, name)
-    key = _guarded("key", name, lambda: _key(known, settings, info))
-    yield key
-    yield _guarded("claims", name, lambda: _claims(info, card))
-    yield _guarded("voices", name, lambda: _voices(info))
-    if key.code:
-        yield Finding("speech", "note", "left out: no key", name)
-    elif may_cost or (card.is_free and card.transports == ("local",)):
-        yield _guarded("speech", name, lambda: _speech(known, settings, info, card, voice))
-    else:
-        yield Finding("speech", "note", "left out: it may cost something; add --speak", name)
+class _Examination:
+    """Looks at one provider; one method a check."""
+
+    def __init__(
+        self,
+        known: Registry,
+        settings: Settings,
+        wanted: Wanted,
+        info: SynthesizerInfo,
+        card: ModelCard,
+        voice: str | None = None,
+    ) -> None:
+        self._known = known
+        self._settings = settings
+        self._wanted = wanted
+        self._info = info
+        self._card = card
+        self._voice = voice
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield what is found, check by check."""
+        name = self._info.name
+        yield Finding("plugin", "ok", self._known.origin(name) or self._info.title, name)
+        key = _guarded("key", name, self._key)
+        yield key
+        yield _guarded("claims", name, self._claims)
+        yield _guarded("voices", name, self._voices)
+        way: list[Finding] = []
+        if self._wanted.selector is not None or self._wanted.may_cost:
+            way = self._way()
+            yield from way
+        yield self._heard(has_key=key.state == "ok", is_reached=not any(f.code for f in way))
+
+    def _key(self) -> Finding:
+        from vivavoce.errors import CredentialError
+
+        info = self._info
+        if not info.credential_env:
+            return Finding("key", "ok", "needs none", info.name)
+        found = self._known.hook.vivavoce_resolve_credential(provider=info.name)
+        try:
+            self._settings.config_for(info, credential=found)
+        except CredentialError:
+            if self._wanted.selector is not None:
+                raise
+            # Installed is not yet in use: nobody has asked for this provider.
+            variables = " or ".join(info.credential_env)
+            return Finding("key", "note", f"no key: set {variables} to use it", info.name)
+        return Finding("key", "ok", "there is one", info.name)
+
+    def _claims(self) -> Finding:
+        claims = self._card.capabilities
+        open_ = [name for name, claim in claims if claim.support.value == "unknown"]
+        unproven = [name for name, claim in claims if claim and claim.evidence is None]
+        parts = []
+        if open_:
+            parts.append(f"unknown: {', '.join(open_)}")
+        if unproven:
+            parts.append(f"without evidence: {', '.join(unproven)}")
+        detail = f"{self._card.name}: {'; '.join(parts) or 'complete'}"
+        return Finding("claims", "note" if parts else "ok", detail, self._info.name)
+
+    def _voices(self) -> Finding:
+        return Finding("voices", "ok", f"{len(self._info.voices())} stock voices", self._info.name)
+
+    def _way(self) -> list[Finding]:
+        """Look whether the host is there, and what time it is there."""
+        try:
+            call = self._probe()
+            return [] if call is None else list(_answered(self._info.name, call, self._settings))
+        except Exception as error:  # noqa: BLE001 - as in _guarded
+            return [_failed("host", error, self._info.name)]
+
+    def _probe(self) -> HttpCall | None:
+        import attrs
+
+        # Without the key, which the call does not need: nothing secret leaves the machine.
+        keyless = attrs.evolve(self._info, credential_env=())
+        config = self._settings.config_for(
+            keyless, region=self._wanted.region, base_url=self._wanted.base_url
+        )
+        synthesizer = self._info.load_synthesizer()(attrs.evolve(config, credential=None))
+        try:
+            return synthesizer.probe()
+        finally:
+            synthesizer.close()
+
+    def _heard(self, *, has_key: bool, is_reached: bool) -> Finding:
+        name, card = self._info.name, self._card
+        is_harmless = card.is_free and card.transports == ("local",)
+        if card.unavailable:
+            return Finding("speech", "note", f"left out: {card.unavailable}", name)
+        if not has_key:
+            return Finding("speech", "note", "left out: no key", name)
+        if not (self._wanted.may_cost or is_harmless):
+            detail = "left out: it may cost something; add --speak"
+            return Finding("speech", "note", detail, name)
+        if not is_reached:
+            return Finding("speech", "note", "left out: see the failure above", name)
+        return _guarded("speech", name, self._speech)
+
+    def _speech(self) -> Finding:
+        """Speak; silence is an error that the client itself raises."""
+        from vivavoce.blocking import Client
+
+        with Client(
+            f"{self._info.name}/{self._card.name}",
+            region=self._wanted.region,
+            base_url=self._wanted.base_url,
+            registry=self._known,
+            settings=self._settings,
+        ) as client:
+            report = client.synthesize(SAMPLE, voice=self._voice).report
+        ttfa = f"{report.ttfa_s:.3f} s" if report.ttfa_s is not None else "?"
+        detail = f"{report.audio_s:.2f} s of audible speech, first audio after {ttfa}"
+        return Finding("speech", "ok", f"{self._card.name}: {detail}", self._info.name)
 
 
-def _key(known: Registry, settings: Settings, info: SynthesizerInfo) -> Finding:
-    if not info.credential_env:
-        return Finding("key", "ok", "needs none", info.name)
-    found = known.hook.vivavoce_resolve_credential(provider=info.name)
-    settings.config_for(info, credential=found)
-    return Finding("key", "ok", "there is one", info.name)
+# The way to a host
 
 
-def _claims(info: SynthesizerInfo, card: ModelCard) -> Finding:
-    open_ = [name for name, claim in card.capabilities if claim.support.value == "unknown"]
-    unproven = [name for name, claim in card.capabilities if claim and claim.evidence is None]
-    parts = []
-    if open_:
-        parts.append(f"unknown: {', '.join(open_)}")
-    if unproven:
-        parts.append(f"without evidence: {', '.join(unproven)}")
-    state = "note" if parts else "ok"
-    return Finding("claims", state, f"{card.name}: {'; '.join(parts) or 'complete'}", info.name)
+def _answered(name: str, call: HttpCall, settings: Settings) -> Iterator[Finding]:
+    from urllib.parse import urlsplit
+
+    reply, seconds = _first_reply(call, settings.timeouts.connect_s or HOST_LIMIT_S)
+    now = datetime.now(UTC)
+    host = urlsplit(call.url).netloc
+    detail = f"{host} answered after {seconds:.3f} s, with HTTP status {reply.status}"
+    yield Finding("host", "ok", detail, name)
+    yield _clock(name, reply.headers.get("date"), now)
 
 
-def _voices(info: SynthesizerInfo) -> Finding:
-    return Finding("voices", "ok", f"{len(info.voices())} stock voices", info.name)
+def _first_reply(call: HttpCall, limit_s: float) -> tuple[ResponseStarted, float]:
+    """
+    Return how the reply to *call* begins, and the seconds that took.
+
+    Raises:
+        TransportError: If the way there failed, or nothing came in time.
+    """
+    from vivavoce.errors import TimedOut
+    from vivavoce.transport.base import run_blocking
+    from vivavoce.transport.blocking import BlockingRuntime
+    from vivavoce.wire.http import ResponseStarted
+
+    runtime = BlockingRuntime()
+
+    async def ask() -> ResponseStarted:
+        conversation = await runtime.open(call, limit_s)
+        try:
+            event = await conversation.receive(limit_s)
+        finally:
+            await conversation.close()
+        assert isinstance(event, ResponseStarted)  # it is what an HTTP reply begins with
+        return event
+
+    began = runtime.now()
+    try:
+        reply = run_blocking(ask())
+        return reply, runtime.now() - began
+    except TimeoutError as error:
+        msg = f"The host gave no answer within {limit_s:g} s."
+        raise TimedOut(msg, phase="connect", limit_s=limit_s) from error
+    finally:
+        run_blocking(runtime.close())
 
 
-def _speech(
-    known: Registry, settings: Settings, info: SynthesizerInfo, card: ModelCard, voice: str
-) -> Finding:
-    """Speak; silence is an error that the client itself raises."""
-    from vivavoce.blocking import Client
+def _clock(name: str, date: str | None, now: datetime) -> Finding:
+    """Compare this machine's clock with the host's."""
+    from email.utils import parsedate_to_datetime
 
-    with Client(f"{info.name}/{card.name}", registry=known, settings=settings) as client:
-        report = client.synthesize(SAMPLE, voice=voice or None).report
-    ttfa = f"{report.ttfa_s:.3f} s" if report.ttfa_s is not None else "?"
-    detail = f"{card.name}: {report.audio_s:.2f} s of audible speech, first audio after {ttfa}"
-    return Finding("speech", "ok", detail, info.name)
+    if date is None:
+        return Finding("clock", "note", "not compared: the host tells no time", name)
+    try:
+        there = parsedate_to_datetime(date).astimezone(UTC)
+    except ValueError:
+        return Finding("clock", "note", f"not compared: the host's time is {date!r}", name)
+    ahead = now - there
+    if abs(ahead) <= CLOCK_MAY_DIFFER:
+        return Finding("clock", "ok", "agrees with the host's", name)
+    minutes = abs(ahead).total_seconds() / 60
+    where = "ahead of" if ahead > timedelta() else "behind"
+    detail = (
+        f"this machine's clock is {minutes:.0f} minutes {where} the host's. Set it: signatures, "
+        "and what expires, are judged by the time."
+    )
+    return Finding("clock", "fail", detail, name, Ending.SETUP)
 
 
 def _guarded(check: str, provider: str, look: Callable[[], Finding]) -> Finding:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vivavoce.cli.ends import Ending
+from vivavoce.cli.models import price_object
 from vivavoce.cli.options import debug_option, json_option
 from vivavoce.cli.table import print_json, print_table
 from vivavoce.cli.wishes import Asked, wish_options
 
 if TYPE_CHECKING:
-    from vivavoce.pipeline.plan import Plan
+    from vivavoce.pipeline.plan import Estimate, Plan
 
 __all__ = ["explain"]
 
@@ -44,13 +45,13 @@ def explain(as_json: bool, **values: Any) -> None:  # noqa: FBT001 - by click, b
 
 
 def _as_object(plan: Plan) -> dict[str, Any]:
-    estimate = plan.estimate
     return {
         "selector": str(plan.selector),
         "provider": plan.info.name,
         "model": plan.model.name,
         "voice": plan.voice.id if plan.voice else None,
         "language": plan.language,
+        "region": plan.region or None,
         "source_format": str(plan.source),
         "target_format": str(plan.target),
         "is_refused": bool(plan.errors),
@@ -58,13 +59,19 @@ def _as_object(plan: Plan) -> dict[str, Any]:
             {"wish": decision.wish, "how": decision.how.value, "detail": decision.detail}
             for decision in plan.decisions
         ],
-        "estimate": {
-            "units": dict(estimate.units),
-            # A string: money is no floating-point number.
-            "cost": None if estimate.cost is None else str(estimate.cost),
-            "currency": estimate.currency,
-            "region": estimate.region,
-        },
+        "estimate": _estimate_object(plan.estimate),
+        "estimates": [_estimate_object(estimate) for estimate in plan.estimates],
+    }
+
+
+def _estimate_object(estimate: Estimate) -> dict[str, Any]:
+    return {
+        "units": dict(estimate.units),
+        # A string: money is no floating-point number.
+        "cost": None if estimate.cost is None else str(estimate.cost),
+        "currency": estimate.currency,
+        "region": estimate.region,
+        "prices": [price_object(price) for price in estimate.prices],
     }
 
 
@@ -75,14 +82,22 @@ def _print_plan(plan: Plan) -> None:
         [(decision.wish, decision.how.value, decision.detail) for decision in plan.decisions],
     )
     units = ", ".join(f"{amount:g} {unit}" for unit, amount in plan.estimate.units.items())
-    click.echo(f"Units: {units}. Cost: {_cost(plan)}.")
+    click.echo(f"Units: {units}." if units else "Units: not known before.")
+    for estimate in plan.estimates:
+        where = f" in {estimate.region}" if estimate.region else ""
+        click.echo(f"Cost{where}: {_cost(estimate)}.")
 
 
-def _cost(plan: Plan) -> str:
-    estimate = plan.estimate
+def _cost(estimate: Estimate) -> str:
+    from attrs import evolve
+
+    from vivavoce.advice import price_text
+
+    # Their region stands at the beginning of the line.
+    prices = price_text(evolve(price, region="") for price in estimate.prices)
     if estimate.cost is None:
-        return "not known"
+        open_ = [price.unit for price in estimate.prices if price.unit not in estimate.units]
+        return f"by {' and '.join(open_)}, not known before: {prices}" if prices else "not known"
     if not estimate.cost:
         return "nothing"
-    where = f" in {estimate.region}" if estimate.region else ""
-    return f"{estimate.cost} {estimate.currency}{where}"
+    return f"{estimate.cost.normalize():f} {estimate.currency} ({prices})"

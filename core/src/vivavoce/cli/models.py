@@ -10,11 +10,25 @@ from vivavoce.cli.options import debug_option, json_option, provider_option
 from vivavoce.cli.table import print_listing
 
 if TYPE_CHECKING:
-    from vivavoce.catalogue import FoundModel
-    from vivavoce.model.capability import Evidence
-    from vivavoce.model.card import ModelCard
+    from collections.abc import Sequence
 
-__all__ = ["evidence_object", "models"]
+    from vivavoce.advice import Advice
+    from vivavoce.catalogue import FoundModel
+    from vivavoce.cli.table import Column
+    from vivavoce.model.capability import Evidence
+    from vivavoce.model.card import ModelCard, Price
+
+__all__ = ["evidence_object", "model_object", "models", "price_cell", "price_object"]
+
+# Written out, so that the help does not load what gives the advice; a test compares them.
+USES = (
+    "audiobook",
+    "navigation",
+    "brand-voice-from-text",
+    "brand-voice-from-audio",
+    "emotional",
+    "courseware",
+)
 
 
 @click.command("models", short_help="List models, by what they can do.")
@@ -29,6 +43,10 @@ __all__ = ["evidence_object", "models"]
 @click.option(
     "--transport", metavar="NAME", help="Only with it: local, http, http-sse or websocket."
 )
+@click.option("--region", metavar="ID", help="Only models offered in this region.")
+@click.option(
+    "--for", "use", type=click.Choice(USES), help="Only models that fit this use, the best first."
+)
 @json_option
 @debug_option
 def models(
@@ -36,13 +54,16 @@ def models(
     needs: tuple[str, ...],
     language: str | None,
     transport: str | None,
+    region: str | None,
+    use: str | None,
     as_json: bool,  # noqa: FBT001 - by click, by name
 ) -> None:
     """
     List models, by what they can do.
 
-    Without -p those of all providers are listed, the default model of each first. No key and no
-    network is used.
+    Without -p those of all providers are listed, the default model of each first. Those that this
+    release cannot speak with are listed too, and say so. With --for the models that fit a use are
+    ranked, each with the reasons. No key and no network is used.
     """
     from vivavoce import registry
     from vivavoce.catalogue import find_models
@@ -55,20 +76,40 @@ def models(
         language=language,
         transport=transport,
         provider=None if wanted is None else wanted.provider,
+        region=region,
+        only_usable=False,
         registry=known,
     )
     if wanted is not None and wanted.model is not None:
         card = known.model(known.get(wanted.provider or ""), wanted.model)
         found = [model for model in found if model.card.name == card.name]
-    print_listing(
-        [_as_object(model) for model in found],
-        _COLUMNS,
-        as_json=as_json,
-        empty="No installed model fits.",
-    )
+    columns: Sequence[Column] = _COLUMNS
+    if use is None:
+        objects = [model_object(model, region) for model in found]
+    else:
+        from vivavoce.advice import advise
+
+        advice = advise(
+            use,
+            provider=None if wanted is None else wanted.provider,
+            language=language,
+            region=region,
+            registry=known,
+        )
+        kept = {model.selector for model in found}
+        objects = [_advice_object(each, region) for each in advice if each.selector in kept]
+        columns = _ADVICE_COLUMNS
+    print_listing(objects, columns, as_json=as_json, empty="No installed model fits.")
 
 
-def _as_object(found: FoundModel) -> dict[str, Any]:
+def _advice_object(advice: Advice, region: str | None) -> dict[str, Any]:
+    return {**model_object(advice.model, region), "reasons": list(advice.reasons)}
+
+
+def model_object(found: FoundModel, region: str | None = None) -> dict[str, Any]:
+    """Return a model for JSON; *region* is that of its price, None for its default one."""
+    from vivavoce.advice import billed_by
+
     card = found.card
     claims = card.capabilities
     return {
@@ -86,7 +127,9 @@ def _as_object(found: FoundModel) -> dict[str, Any]:
         "capabilities": {name: claim.support.value for name, claim in claims},
         "options": _options(card),
         "is_free": card.is_free,
-        "prices": _prices(card),
+        "prices": [price_object(price) for price in card.prices],
+        "billed_by": [price_object(price) for price in billed_by(card, region)],
+        "unavailable": card.unavailable,
         "note": card.note,
         "evidence": evidence_object(card.evidence),
     }
@@ -111,18 +154,16 @@ def _options(card: ModelCard) -> list[dict[str, Any]]:
     ]
 
 
-def _prices(card: ModelCard) -> list[dict[str, Any]]:
-    return [
-        {
-            "amount": str(price.amount),
-            "currency": price.currency,
-            "per": price.per,
-            "unit": price.unit,
-            "region": price.region,
-            "evidence": evidence_object(price.evidence),
-        }
-        for price in card.prices
-    ]
+def price_object(price: Price) -> dict[str, Any]:
+    """Return *price* for JSON."""
+    return {
+        "amount": str(price.amount),  # a string: money is no floating-point number
+        "currency": price.currency,
+        "per": price.per,
+        "unit": price.unit,
+        "region": price.region,
+        "evidence": evidence_object(price.evidence),
+    }
 
 
 def _languages(tags: list[str], shown: int = 4) -> str:
@@ -131,15 +172,24 @@ def _languages(tags: list[str], shown: int = 4) -> str:
     return f"{len(tags)}: {', '.join(tags[:shown])}, ..."
 
 
+def price_cell(prices: Any) -> str:
+    """Return price objects that are billed together in words."""
+    from vivavoce.advice import price_text
+    from vivavoce.model.card import Price
+
+    return price_text(Price(**{**price, "evidence": None}) for price in prices)
+
+
 def _price(item: Any) -> str:
     if item["is_free"]:
         return "free"
-    prices = (
-        f"{price['amount']} {price['currency']} per {price['per']} {price['unit']}"
-        + (f" ({price['region']})" if price["region"] else "")
-        for price in item["prices"]
-    )
-    return "; ".join(prices) or "not known"
+    more = len(item["prices"]) > len(item["billed_by"])
+    return price_cell(item["billed_by"]) + (", ..." if more else "") or "not known"
+
+
+def _note(item: Any) -> str:
+    unavailable = f"unavailable: {item['unavailable']}" if item["unavailable"] else ""
+    return f"{unavailable} {item['note']}".strip()
 
 
 _COLUMNS = (
@@ -148,5 +198,9 @@ _COLUMNS = (
     ("languages", lambda item: _languages(item["languages"])),
     ("default voice", lambda item: item["default_voice"]),
     ("price", _price),
-    ("note", lambda item: item["note"]),
+    ("note", _note),
+)
+_ADVICE_COLUMNS = (
+    ("selector", lambda item: item["selector"]),
+    ("why", lambda item: "; ".join(item["reasons"])),
 )

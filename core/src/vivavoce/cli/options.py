@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -12,7 +13,13 @@ from vivavoce.cli.group import set_debugging
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-__all__ = ["complete_selector", "debug_option", "json_option", "provider_option"]
+__all__ = [
+    "complete_selector",
+    "debug_option",
+    "json_option",
+    "provider_option",
+    "selector_argument",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -36,14 +43,36 @@ def json_option(command: F) -> F:
 
 def provider_option(command: F) -> F:
     """Take ``-p``."""
+    return _provider_option("selector")(command)
+
+
+def _provider_option(name: str) -> Callable[[F], F]:
     return click.option(
         "-p",
         "--provider",
-        "selector",
+        name,
         metavar="SELECTOR",
         shell_complete=complete_selector,
         help="provider[/model][:voice]; else the default provider.",
-    )(command)
+    )
+
+
+def selector_argument(command: F) -> F:
+    """
+    Take a selector as an argument or with ``-p``, whichever comes to mind.
+
+    The command is given ``selector``; two that differ are a usage error.
+    """
+
+    @functools.wraps(command)
+    def with_one(*args: Any, selector: str | None, option: str | None, **values: Any) -> Any:
+        if selector is not None and option not in {None, selector}:
+            msg = f"{selector!r} and -p {option!r} are two selectors. Give one of them."
+            raise click.UsageError(msg)
+        return command(*args, selector=selector if option is None else option, **values)
+
+    argument = click.argument("selector", required=False, shell_complete=complete_selector)
+    return cast("F", argument(_provider_option("option")(with_one)))
 
 
 def complete_selector(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vivavoce.cli.options import complete_selector, debug_option, json_option
+from vivavoce.cli.options import debug_option, json_option, selector_argument
 from vivavoce.cli.table import print_listing
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ __all__ = ["selector_or_default", "voices"]
 
 
 @click.command("voices", short_help="List the voices of a provider.")
-@click.argument("selector", required=False, shell_complete=complete_selector)
+@selector_argument
 @click.option("--language", metavar="TAG", help="Only voices that speak it, or a near variety.")
 @click.option(
     "--gender",
@@ -113,7 +113,7 @@ def _names(item: Any) -> str:
 _COLUMNS = (
     ("id", lambda item: item["id"]),
     ("name", _names),
-    ("languages", lambda item: ", ".join(item["languages"] + item["dialects"])),
+    ("languages", lambda item: ", ".join(dict.fromkeys(item["languages"] + item["dialects"]))),
     ("gender", lambda item: "" if item["gender"] == "unknown" else item["gender"]),
     ("origin", lambda item: item["origin"]),
     ("description", lambda item: item["description"]),

@@ -51,6 +51,12 @@ _OPTIONS = (
         metavar="NAME=VALUE",
         help="An option of the provider's own; may be repeated.",
     ),
+    click.option(
+        "--segment-chars",
+        type=int,
+        metavar="N",
+        help="Most characters of one request; else the model's limit.",
+    ),
     click.option("--strict", is_flag=True, help="Refuse what would have to be emulated."),
     click.option("--region", metavar="ID", help="The provider's region."),
     click.option("--base-url", metavar="URL", help="Address in place of the provider's own."),
@@ -66,6 +72,7 @@ _WISHES = {
     "volume": "volume",
     "format": "format",
     "sample_rate": "sample_rate_hz",
+    "segment_chars": "segment_chars",
 }
 
 

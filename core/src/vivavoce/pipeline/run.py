@@ -77,6 +77,8 @@ class _Request:
         self.aligner = (
             Aligner(exchange.format.frame_bytes) if _has_frames(exchange.format) else None
         )
+        self._bytes_per_s = _bytes_per_s(exchange.format)
+        self._unheard = b""
         self.audio_bytes = 0
         self.is_heard = False
         self.is_finished = False
@@ -86,7 +88,17 @@ class _Request:
 
     @property
     def audio_s(self) -> float:
-        return _duration_s(self.exchange.format, self.audio_bytes)
+        return self.audio_bytes / self._bytes_per_s if self._bytes_per_s else 0.0
+
+    def listen(self, data: bytes = b"") -> None:
+        """
+        Listen to what was given the last time, and keep *data* for the next.
+
+        Later than it came, since the first audio must not wait to be listened to.
+        """
+        if self._unheard and not self.is_heard:
+            self.is_heard = not self.exchange.format.is_pcm or is_audible(self._unheard)
+        self._unheard = data
 
 
 class SpeechRun:
@@ -128,6 +140,7 @@ class SpeechRun:
         self._middleware = middleware
         self._announcer = announcer
         self._wants_stream = wants_stream
+        self._bytes_per_s = _bytes_per_s(plan.source)
         self._stage: Stage = converter(plan.source, self.format, gain_db=plan.gain_db)
         self._segments: Iterator[Segment] = plan.segments()
         self._request: _Request | None = None
@@ -213,7 +226,7 @@ class SpeechRun:
     @property
     def _given_s(self) -> float:
         # Reckoned from bytes each time: a sum of seconds drifts away from the samples.
-        return _duration_s(self.plan.source, self._given_bytes)
+        return self._given_bytes / self._bytes_per_s if self._bytes_per_s else 0.0
 
     def _elapsed_s(self) -> float:
         if self._started_s is None:
@@ -389,8 +402,9 @@ class SpeechRun:
             return
         request.audio_bytes += len(data)
         if not request.is_heard:
-            request.is_heard = not request.exchange.format.is_pcm or is_audible(data)
-        self._emit(data, self._due_marks(request, request.audio_s))
+            request.listen(data)
+        marks = self._due_marks(request, request.audio_s) if request.marks else ()
+        self._emit(data, marks)
 
     def _due_marks(self, request: _Request, until_s: float) -> tuple[Mark, ...]:
         """
@@ -448,6 +462,7 @@ class SpeechRun:
         if torn:
             msg = f"{self.plan.info.name!r} ended in the middle of a sample ({torn} bytes over)."
             raise TruncatedAudio(msg)
+        request.listen()
         if not request.is_heard:
             what = "only silence" if request.audio_bytes else "no audio at all"
             msg = (
@@ -472,28 +487,28 @@ class SpeechRun:
 
     def _complete(self) -> None:
         for chunk in finish_all(self._middleware):
-            self._convert(chunk)
+            self._convert(chunk.data, chunk.marks)
         rest = self._stage.finish()
         if rest or self._held_marks:
             self._give(rest)
         self._finish(End.COMPLETE)
 
     def _emit(self, data: bytes, marks: tuple[Mark, ...]) -> None:
+        if not self._middleware:
+            self._convert(data, marks)
+            return
         marks, self._held_marks = self._held_marks + marks, ()
         chunk = Chunk(data=data, start_s=self._given_s, marks=marks)
-        if not self._middleware:
-            self._convert(chunk)
-            return
         for changed in pass_through(self._middleware, (chunk,)):
-            self._convert(changed)
+            self._convert(changed.data, changed.marks)
 
-    def _convert(self, chunk: Chunk) -> None:
-        self._held_marks += chunk.marks
-        data = self._stage.feed(chunk.data)
+    def _convert(self, data: bytes, marks: tuple[Mark, ...]) -> None:
+        self._held_marks += marks
         start_s = self._given_s
-        self._given_bytes += len(chunk.data)
-        if data:
-            self._give(data, start_s)
+        self._given_bytes += len(data)
+        converted = self._stage.feed(data)
+        if converted:
+            self._give(converted, start_s)
 
     def _give(self, data: bytes, start_s: float | None = None) -> None:
         if self._first_audio_s is None and self._started_s is not None:
@@ -589,8 +604,15 @@ def _has_frames(audio_format: AudioFormat) -> bool:
     )
 
 
+def _bytes_per_s(audio_format: AudioFormat) -> int:
+    """Return the bytes of a second; 0 for compressed audio, which is passed on unread."""
+    if not _has_frames(audio_format):
+        return 0
+    return audio_format.frame_bytes * audio_format.sample_rate_hz
+
+
 def _duration_s(audio_format: AudioFormat, byte_count: int) -> float:
-    """Return the seconds; 0.0 for compressed audio, which is passed on unread."""
+    """Return the seconds; 0.0 for compressed audio."""
     return audio_format.duration_s(byte_count) if _has_frames(audio_format) else 0.0
 
 

@@ -166,9 +166,11 @@ class QwenExchange(Exchange):
         headers: dict[str, str | Secret] = {
             "authorization": self._key.prefixed("Bearer "),
             "content-type": "application/json",
+            "accept": "text/event-stream" if self._wants_events else "application/json",
         }
         if self._wants_events:
-            headers |= {"accept": "text/event-stream", "x-dashscope-sse": "enable"}
+            # The second is what the official client asks the proxies on the way.
+            headers |= {"x-dashscope-sse": "enable", "x-accel-buffering": "no"}
         return HttpCall(url=self._url, headers=headers, body=self._content)
 
     def resume(self) -> HttpCall | None:
