@@ -1,0 +1,233 @@
+"""The service: which address was asked, and what is done in which order."""
+
+from __future__ import annotations
+
+import uuid
+from collections import OrderedDict
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.routing import Route
+
+from vivavoce_qwen_emulator.checks import (
+    Order,
+    Refused,
+    bearer_key,
+    check_caller,
+    find_model,
+    parse_body,
+    read_order,
+)
+from vivavoce_qwen_emulator.control import Armory, control_routes
+from vivavoce_qwen_emulator.faults import BadFault, Caller, Download, Fault, parse_fault
+from vivavoce_qwen_emulator.journal import Journal, Received
+from vivavoce_qwen_emulator.limits import RateLimiter
+from vivavoce_qwen_emulator.replies import (
+    EVENT_STREAM,
+    JSON,
+    Event,
+    Speech,
+    dump,
+    frame,
+    plain_body,
+    refuse,
+    refuse_download,
+    stream_events,
+    usage_of,
+    wav_header,
+)
+from vivavoce_qwen_emulator.script import Connection, Reply, Script, Step, Wait, whole
+from vivavoce_qwen_emulator.settings import Settings
+from vivavoce_qwen_emulator.signing import Signer
+from vivavoce_qwen_emulator.speech import SAMPLE_RATE_HZ, Speaker
+
+__all__ = ["BASE_PATH", "Emulator"]
+
+BASE_PATH = "/api/v1"
+_SYNTHESIS = f"{BASE_PATH}/services/aigc/multimodal-generation/generation"
+_MAX_BODY_BYTES = 1 << 20
+_KEPT = 1_000
+"""Addresses of finished audio that are remembered; the audio itself is spoken again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Result:
+    """What the address of finished audio stands for."""
+
+    order: Order
+    fault: Fault
+
+
+class Emulator:
+    """
+    One emulated service of one region.
+
+    Args:
+        settings: How it behaves.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.journal = Journal()
+        self.armory = Armory()
+        self.connections: Collection[Connection] = ()
+        """The server's open connections; set by whoever serves :attr:`app`."""
+
+        self._speaker = Speaker()
+        self._limiter = RateLimiter(settings.rpm, settings.clock)
+        self._signer = Signer(settings.url_lifetime_s, settings.clock)
+        self._results: OrderedDict[str, _Result] = OrderedDict()
+        self.app = Starlette(
+            routes=[
+                *control_routes(self.journal, self.armory, settings.region),
+                Route(_SYNTHESIS, self._synthesize, methods=["POST"]),
+                Route("/results/{name}.wav", self._download),
+                Route("/moved/results/{name}.wav", self._download),
+                Route(
+                    "/{path:path}",
+                    self._elsewhere,
+                    methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
+                ),
+            ]
+        )
+
+    def close(self) -> None:
+        """Free the engine. Harmless when repeated."""
+        self._speaker.close()
+
+    async def _synthesize(self, request: Request) -> Reply:
+        received, raw = await self._note(request)
+        caller = Caller(
+            key=bearer_key(request.headers),
+            request_id=str(uuid.uuid4()),
+            wants_stream=request.headers.get("x-dashscope-sse", "").lower() == "enable",
+        )
+        try:
+            fault = self._choose_fault(request, received.body, caller)
+        except BadFault as error:
+            refused = Refused(400, "BadFault", str(error))
+            return self._reply(refuse(refused, caller.request_id), received)
+        received.fault = fault.name
+        try:
+            script = fault.instead(caller)
+            if script is None:
+                check_caller(request.headers, self.settings)
+                script = await self._speak(self._take_order(raw), fault, caller, request)
+        except Refused as refused:
+            script = refuse(refused, caller.request_id)
+        return self._reply(fault.script(script), received)
+
+    def _choose_fault(self, request: Request, body: Any, caller: Caller) -> Fault:
+        header = request.headers.get("x-emulator-fault")
+        if header is None:
+            model = body.get("model") if isinstance(body, dict) else None
+            return self.armory.take(model, wants_stream=caller.wants_stream) or Fault()
+        fault = parse_fault(header)
+        if not (fault.on_stream if caller.wants_stream else fault.on_plain):
+            msg = f"The fault {fault.name!r} is one of streams. Ask for one."
+            raise BadFault(msg)
+        return fault
+
+    def _take_order(self, raw: bytes) -> Order:
+        """Return what is asked for, once it is known that it may be asked for now."""
+        if len(raw) > _MAX_BODY_BYTES:
+            raise Refused(413, "InvalidParameter", f"The body is over {_MAX_BODY_BYTES} bytes.")
+        body = parse_body(raw)
+        model = find_model(body, self.settings.region)
+        if not self._limiter.admit(model.alias_of or model.name, model.rpm):
+            msg = f"There were too many requests for {model.name!r} this minute."
+            raise Refused(429, "Throttling.RateQuota", msg)
+        return read_order(body, model, self.settings.length_unit)
+
+    async def _speak(self, order: Order, fault: Fault, caller: Caller, request: Request) -> Script:
+        pcm = fault.spoken(await run_in_threadpool(self._speaker.speak, order))
+        name = uuid.uuid4().hex
+        self._results[name] = _Result(order=order, fault=fault)
+        while len(self._results) > _KEPT:
+            self._results.popitem(last=False)
+        path, expires_at = f"/results/{name}.wav", self._signer.expires_at()
+        # As the service does, even where it is asked over https.
+        url = f"http://{request.url.netloc}{path}?{self._signer.query(path, expires_at)}"
+        speech = Speech(
+            request_id=caller.request_id,
+            pcm=pcm,
+            url=fault.address(url) if fault.gives_address else None,
+            expires_at=expires_at,
+            usage=usage_of(order, pcm),
+        )
+        identity = ("x-request-id", caller.request_id)
+        if not caller.wants_stream:
+            return whole(200, JSON, dump(plain_body(speech)), identity)
+        events = fault.events(stream_events(speech, self.settings.chunk_bytes))
+        return Script(
+            headers=(("content-type", EVENT_STREAM), identity),
+            steps=list(self._steps(events, fault)),
+        )
+
+    def _steps(self, events: Sequence[Event | Step], fault: Fault) -> Iterator[Step]:
+        framing = fault.framing()
+        is_real = self.settings.pace == "real"
+        chunk_s = self.settings.chunk_bytes / (2 * SAMPLE_RATE_HZ)
+        for index, event in enumerate(events):
+            if not isinstance(event, Event):
+                yield event
+                continue
+            if is_real and index:
+                yield Wait(chunk_s)
+            yield frame(event, framing)
+
+    async def _download(self, request: Request) -> Reply:
+        received, _ = await self._note(request)
+        path = request.url.path.removeprefix("/moved")
+        request_id = uuid.uuid4().hex.upper()
+        verdict = self._signer.verdict(path, request.query_params)
+        result = self._results.get(request.path_params["name"])
+        if verdict == "forged":
+            script = refuse_download(
+                403, "SignatureDoesNotMatch", "The signature is not ours.", request_id
+            )
+        elif verdict == "expired":
+            script = refuse_download(403, "AccessDenied", "The address has expired.", request_id)
+        elif result is None:
+            script = refuse_download(404, "NoSuchKey", "The audio is not kept.", request_id)
+        else:
+            received.fault = result.fault.name
+            script = result.fault.instead_of_wav() or await self._hand_out(result, request)
+        return self._reply(script, received)
+
+    async def _hand_out(self, result: _Result, request: Request) -> Script:
+        pcm = result.fault.spoken(await run_in_threadpool(self._speaker.speak, result.order))
+        return result.fault.download(
+            Download(
+                address=f"{request.url.path}?{request.url.query}",
+                script=whole(200, "audio/wav", wav_header(len(pcm)) + pcm),
+            )
+        )
+
+    async def _elsewhere(self, request: Request) -> Reply:
+        received, _ = await self._note(request)
+        msg = f"Nothing is served at {request.method} {request.url.path}."
+        return self._reply(refuse(Refused(404, "NotFound", msg), str(uuid.uuid4())), received)
+
+    async def _note(self, request: Request) -> tuple[Received, bytes]:
+        raw = await request.body()
+        received = self.journal.note(
+            request.method,
+            request.url.path,
+            request.query_params.multi_items(),
+            request.headers.items(),
+            raw,
+        )
+        return received, raw
+
+    def _reply(self, script: Script, received: Received) -> Reply:
+        received.status = script.status
+        return Reply(
+            script,
+            connections=lambda: self.connections,
+            on_end=lambda how: self.journal.end(received, how),
+        )

@@ -1,0 +1,247 @@
+"""What the service refuses, and how it says so."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vivavoce_qwen_emulator.settings import LengthUnit, Settings
+
+if TYPE_CHECKING:
+    from vivavoce_qwen.tables import ModelRow
+
+__all__ = [
+    "Order",
+    "Refused",
+    "bearer_key",
+    "check_caller",
+    "estimate_tokens",
+    "find_model",
+    "parse_body",
+    "read_order",
+]
+
+_MAX_INSTRUCTION_TOKENS = 1_600
+_CUSTOM_VOICES = {"cloned": "qwen-tts-vc-", "designed": "qwen-tts-vd-"}
+# Scripts in which about every character is a token of its own.
+_DENSE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
+_NOTHING_TO_SAY = "Please ensure input text is valid."
+
+
+class Refused(Exception):
+    """
+    The request is refused.
+
+    Args:
+        status: HTTP status.
+        code: The service's word for it.
+        message: For a person.
+    """
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A request that passed every check."""
+
+    model: ModelRow
+    """The model's row, under the name that was asked for."""
+
+    voice: str
+    """A voice that the model has."""
+
+    text: str
+    """What is to be said."""
+
+    language_type: str
+    """One of the service's names of languages, or ``Auto``."""
+
+    instructions: str = ""
+    """How it is to be said; empty for models that take none."""
+
+
+def bearer_key(headers: Mapping[str, str]) -> str:
+    """Return the key in *headers*, or an empty string."""
+    kind, _, key = headers.get("authorization", "").partition(" ")
+    return key.strip() if kind.lower() == "bearer" else ""
+
+
+def check_caller(headers: Mapping[str, str], settings: Settings) -> None:
+    """
+    Check who asks, and for which kind of call.
+
+    Raises:
+        Refused: 401 without a key of the served region; 403 for an asynchronous call.
+    """
+    key = bearer_key(headers)
+    listed = settings.keys.get(settings.region, ())
+    elsewhere = {
+        key
+        for region, keys in settings.keys.items()
+        if region != settings.region
+        for key in keys
+        if key not in listed
+    }
+    if not key or key in elsewhere or (listed and key not in listed):
+        msg = f"The API key is missing, or is no key of {settings.region}."
+        raise Refused(401, "InvalidApiKey", msg)
+    if "x-dashscope-async" in headers:
+        raise Refused(403, "AccessDenied", "This model takes no asynchronous calls.")
+
+
+def parse_body(raw: bytes) -> dict[str, Any]:
+    """
+    Return the JSON object in *raw*.
+
+    Raises:
+        Refused: If there is none.
+    """
+    try:
+        body = json.loads(raw)
+    except ValueError:  # of the JSON, or of its UTF-8
+        body = None
+    if not isinstance(body, dict):
+        raise _invalid("The body is no JSON object.")
+    return body
+
+
+def find_model(body: Mapping[str, Any], region: str) -> ModelRow:
+    """
+    Return the model *body* names.
+
+    Raises:
+        Refused: If it names none, none of this region, or one of another transport.
+    """
+    from vivavoce_qwen.tables import models
+
+    name = body.get("model")
+    if not isinstance(name, str) or not name:
+        raise _invalid("The field 'model' is required and is a string.")
+    row = models().get(name)
+    if row is None or region not in row.regions:
+        raise Refused(404, "ModelNotFound", f"There is no model {name!r} in {region}.")
+    if "http" not in row.transports:
+        raise _invalid(f"url error, please check url: {name!r} is not served over HTTP.")
+    return row
+
+
+def read_order(body: Mapping[str, Any], model: ModelRow, unit: LengthUnit) -> Order:
+    """
+    Return what *body* asks of *model*.
+
+    Args:
+        body: The parsed body.
+        model: What it names.
+        unit: What the limit on a text counts.
+
+    Raises:
+        Refused: If a field is missing, wrong, or not one of the model's.
+    """
+    given = body.get("input")
+    if not isinstance(given, dict):
+        raise _invalid("The field 'input' is required and is an object.")
+    parameters = body.get("parameters")
+    if parameters is not None and not isinstance(parameters, dict):
+        raise _invalid("The field 'parameters' is an object.")
+    # Everything but the text has been seen in either place.
+    fields = {**(parameters or {}), **given}
+    text = given.get("text")
+    if not isinstance(text, str):
+        raise _invalid("The field 'input.text' is required and is a string.")
+    _check_text(text, model, unit)
+    return Order(
+        model=model,
+        voice=_read_voice(fields, model),
+        text=text,
+        language_type=_read_language(fields, model),
+        instructions=_read_instructions(fields, model),
+    )
+
+
+def estimate_tokens(text: str) -> int:
+    """Return about how many tokens *text* is: a CJK character is one, four others are one."""
+    dense = len(_DENSE.findall(text))
+    return dense + math.ceil((len(text) - dense) / 4)
+
+
+def _invalid(message: str) -> Refused:
+    return Refused(400, "InvalidParameter", message)
+
+
+def _check_text(text: str, model: ModelRow, unit: LengthUnit) -> None:
+    if not any(_is_speakable(character) for character in text):
+        raise _invalid(_NOTHING_TO_SAY)
+    if model.max_text is not None and _length(text, model, unit) > model.max_text:
+        # The service wraps this one: the inner code differs from the outer.
+        limit = f"[0, {model.max_text}]"
+        raise _invalid(
+            f"<400> InternalError.Algo.InvalidParameter: Range of input length should be {limit}"
+        )
+
+
+def _is_speakable(character: str) -> bool:
+    category = unicodedata.category(character)
+    return category[0] in "LNS" and category != "Sk"
+
+
+def _length(text: str, model: ModelRow, unit: LengthUnit) -> int:
+    from vivavoce_qwen.tables import count_billed_characters
+
+    if model.max_text_unit == "tokens":
+        return estimate_tokens(text)
+    if unit == "bytes":
+        return len(text.encode(errors="surrogatepass"))
+    return count_billed_characters(text) if unit == "billed" else len(text)
+
+
+def _read_voice(fields: Mapping[str, Any], model: ModelRow) -> str:
+    voice = fields.get("voice")
+    if not isinstance(voice, str) or not voice:
+        raise _invalid("The field 'input.voice' is required and is a string.")
+    if not _has_voice(model, voice):
+        raise _invalid(f"Invalid voice specified: {voice!r} is no voice of {model.name!r}.")
+    return voice
+
+
+def _has_voice(model: ModelRow, voice: str) -> bool:
+    from vivavoce_qwen.tables import voices
+
+    if prefix := _CUSTOM_VOICES.get(model.voices):
+        return voice.startswith(prefix) and len(voice) > len(prefix)
+    row = voices().get(voice)
+    return row is not None and model.name in row.models
+
+
+def _read_language(fields: Mapping[str, Any], model: ModelRow) -> str:
+    language = fields.get("language_type")
+    if language is None:
+        return "Auto"
+    allowed = ("Auto", *model.languages)
+    if language not in allowed:
+        listed = ", ".join(allowed)
+        raise _invalid(f"The field 'language_type' is {language!r}, and may be one of: {listed}.")
+    return str(language)
+
+
+def _read_instructions(fields: Mapping[str, Any], model: ModelRow) -> str:
+    instructions = fields.get("instructions")
+    if instructions is None:
+        instructions = ""
+    if not isinstance(instructions, str):
+        raise _invalid("The field 'instructions' is a string.")
+    if not isinstance(fields.get("optimize_instructions") or False, bool):
+        raise _invalid("The field 'optimize_instructions' is true or false.")
+    if estimate_tokens(instructions) > _MAX_INSTRUCTION_TOKENS:
+        raise _invalid(f"The instructions are longer than {_MAX_INSTRUCTION_TOKENS} tokens.")
+    # Other models let them pass and do not heed them.
+    return instructions if model.instructions else ""

@@ -1,0 +1,119 @@
+"""The command ``vivavoce-qwen-emulator``."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import defaultdict
+from typing import Any
+
+import click
+
+from vivavoce_qwen_emulator.settings import LENGTH_UNITS, PACES, Settings
+
+__all__ = ["main"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.version_option(package_name="vivavoce-qwen-emulator")
+def main() -> None:
+    """Speak Qwen-TTS's wire on this machine, with the voices of eSpeak NG."""
+
+
+def _read_rpm(_context: click.Context, _parameter: click.Parameter, value: str) -> int | str:
+    return int(value) if value.isdecimal() else value
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", help="Address to listen at.")
+@click.option("--port", default=8765, type=click.IntRange(0, 65_535), help="0 for a free one.")
+@click.option("--expose", is_flag=True, help="Allow an address that other machines can reach.")
+@click.option("--region", default="cn-beijing", help="The region that is served.")
+@click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    metavar="[REGION=]KEY",
+    help="A made-up key to accept, or one of another region to refuse; may be repeated. "
+    "Without any, every key is accepted.",
+)
+@click.option(
+    "--rpm",
+    default="off",
+    metavar="N|on|off",
+    callback=_read_rpm,
+    help="Requests a minute; on: the model's own limit.",
+)
+@click.option(
+    "--pace", default="full", type=click.Choice(PACES), help="As fast as it can, or as it plays."
+)
+@click.option(
+    "--chunk-bytes",
+    default=4_800,
+    type=click.IntRange(1),
+    help="Audio in one event; 4800 are 0.1 s, and an odd number tears samples apart.",
+)
+@click.option(
+    "--url-lifetime",
+    "url_lifetime_s",
+    default=86_400,
+    type=click.IntRange(0),
+    help="Seconds for which finished audio can be read.",
+)
+@click.option(
+    "--length-unit",
+    default="characters",
+    type=click.Choice(LENGTH_UNITS),
+    help="What the limit on a text counts.",
+)
+def serve(
+    *, host: str, port: int, expose: bool, region: str, keys: tuple[str, ...], **rest: Any
+) -> None:
+    """Serve until Ctrl-C."""
+    from vivavoce_qwen_emulator.app import Emulator
+    from vivavoce_qwen_emulator.serving import Server, address_of, is_loopback, open_socket
+
+    if not (expose or is_loopback(host)):
+        msg = f"{host} can be reached from other machines. If you want that, give --expose."
+        raise click.UsageError(msg)
+    try:
+        settings = Settings(region=region, keys=_read_keys(keys, region), **rest)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    try:
+        listening = open_socket(host, port)
+    except OSError as error:
+        msg = f"Cannot listen at {host}, port {port}: {error.strerror}. Try --port 0."
+        raise click.ClickException(msg) from error
+    emulator = Emulator(settings)
+    click.echo(f"Serving {region} at {address_of(listening)}")
+    try:
+        Server(emulator).run([listening])
+    except KeyboardInterrupt:
+        click.echo("Stopped.")
+    finally:
+        emulator.close()
+
+
+@main.command()
+def faults() -> None:
+    """List what can be made to go wrong."""
+    from vivavoce_qwen_emulator.faults import describe_faults
+
+    for name, meaning, params in describe_faults():
+        click.echo(f"{name}\n{textwrap.indent(meaning, '  ')}")
+        if params:
+            click.echo(textwrap.indent(params, "    "))
+
+
+def _read_keys(keys: tuple[str, ...], served: str) -> dict[str, list[str]]:
+    from vivavoce_qwen.tables import models
+
+    regions = {region for row in models().values() for region in row.regions}
+    read: defaultdict[str, list[str]] = defaultdict(list)
+    for key in keys:
+        region, has_region, rest = key.partition("=")
+        if has_region and region in regions:
+            read[region].append(rest)
+        else:
+            read[served].append(key)
+    return dict(read)

@@ -1,0 +1,121 @@
+"""What was received, for whoever tests a client."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+__all__ = ["Journal", "Received"]
+
+_SECRETS = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
+_KEPT = 1_000
+_MASK = "***"
+
+
+@dataclass(slots=True, kw_only=True)
+class Received:
+    """One request, as it came in."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    """As decoded; a signature is masked."""
+
+    headers: list[tuple[str, str]]
+    """In order; names in lower case. A key is masked: ``Bearer ***``, or ``***`` without it."""
+
+    body: Any = None
+    """The JSON in the body; its text where that is none; None without a body."""
+
+    fault: str = ""
+    """Name of the fault that was done to it, or empty."""
+
+    status: int = 0
+    """The status that was answered."""
+
+    ended: str = ""
+    """``complete``, ``left`` (by the client), ``cut``, or empty while it lasts."""
+
+    def header(self, name: str) -> str | None:
+        """Return the first value of a header, or None."""
+        return next((value for key, value in self.headers if key == name.lower()), None)
+
+
+@dataclass(slots=True)
+class Journal:
+    """The last 1000 requests. May be used by many threads."""
+
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+    _entries: list[Received] = field(default_factory=list)
+
+    def note(
+        self,
+        method: str,
+        path: str,
+        query: Iterable[tuple[str, str]],
+        headers: Iterable[tuple[str, str]],
+        body: bytes,
+    ) -> Received:
+        """Write down a request and return the entry; secrets are masked."""
+        entry = Received(
+            method=method,
+            path=path,
+            query={key: _MASK if key == "Signature" else value for key, value in query},
+            headers=[(name.lower(), _mask(name.lower(), value)) for name, value in headers],
+            body=_parsed(body),
+        )
+        with self._changed:
+            self._entries.append(entry)
+            del self._entries[:-_KEPT]
+        return entry
+
+    def end(self, entry: Received, how: str) -> None:
+        """Write down how the answer to *entry* ended."""
+        with self._changed:
+            entry.ended = how
+            self._changed.notify_all()
+
+    def wait_for_end(self, entry: Received, timeout_s: float) -> str:
+        """
+        Return how *entry* ended, waiting for it.
+
+        Raises:
+            TimeoutError: If it has not ended after *timeout_s* seconds.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: entry.ended, timeout_s):
+                msg = f"The answer to {entry.method} {entry.path} still lasts after {timeout_s} s."
+                raise TimeoutError(msg)
+            return entry.ended
+
+    def entries(self) -> list[Received]:
+        """Return the entries, the oldest first."""
+        with self._changed:
+            return list(self._entries)
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """Return the entries as plain values, the oldest first."""
+        return [asdict(entry) for entry in self.entries()]
+
+    def clear(self) -> None:
+        """Forget every entry."""
+        with self._changed:
+            self._entries.clear()
+
+
+def _mask(name: str, value: str) -> str:
+    if name not in _SECRETS:
+        return value
+    return f"Bearer {_MASK}" if value.lower().startswith("bearer ") else _MASK
+
+
+def _parsed(body: bytes) -> Any:
+    if not body:
+        return None
+    try:
+        return json.loads(body)
+    except ValueError:
+        return body.decode(errors="replace")

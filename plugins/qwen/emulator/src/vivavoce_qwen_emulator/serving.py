@@ -1,0 +1,103 @@
+"""The server around the service."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+import socket
+import threading
+
+import uvicorn
+
+from vivavoce_qwen_emulator.app import BASE_PATH, Emulator
+
+__all__ = ["Server", "address_of", "is_loopback", "open_socket"]
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether *host*, a name or an address, can be reached from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def open_socket(host: str, port: int) -> socket.socket:
+    """
+    Return a socket that listens.
+
+    Args:
+        host: Name or address.
+        port: 0 for any that is free.
+
+    Raises:
+        OSError: If the address cannot be used.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio sends small pieces at once only where the protocol is named, which
+    # socket.create_server does not do: each answer would take 40 ms more.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        if os.name == "posix":
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen()
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def address_of(listening: socket.socket) -> str:
+    """Return the base address of what is served on a socket."""
+    host, port = listening.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}{BASE_PATH}"
+
+
+class Server(uvicorn.Server):
+    """
+    Serves one emulator, without logging: addresses hold signatures.
+
+    Args:
+        emulator: What is served.
+    """
+
+    def __init__(self, emulator: Emulator) -> None:
+        super().__init__(
+            uvicorn.Config(
+                emulator.app,
+                loop="asyncio",
+                http="h11",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                log_level="critical",
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                timeout_graceful_shutdown=2,
+            )
+        )
+        self.has_started = threading.Event()
+        self._emulator = emulator
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._loop = asyncio.get_running_loop()
+        # uvicorn's protocols know their transport and their client, which is what a cut needs.
+        self._emulator.connections = self.server_state.connections  # type: ignore[assignment]
+        self.has_started.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # A stalled answer would be waited for.
+        for connection in list(self.server_state.connections):
+            connection.transport.close()
+        await super().shutdown(sockets)
+
+    def stop(self) -> None:
+        """Ask for the end, from any thread."""
+        self.should_exit = True

@@ -1,0 +1,97 @@
+import base64
+import json
+
+import httpx2
+import pytest
+
+from vivavoce_qwen_emulator.testing import running_emulator
+
+
+def read_events(text):
+    """Return the events in *text*, read without any tolerance."""
+    assert text.endswith("\n\n")
+    events = []
+    for block in text.removesuffix("\n\n").split("\n\n"):
+        number, name, status, data = block.split("\n")
+        assert number.startswith("id:")
+        assert name.startswith("event:")
+        assert status.startswith(":HTTP_STATUS/")
+        assert data.startswith("data:{")
+        events.append(
+            {
+                "number": int(number[3:]),
+                "name": name[6:],
+                "status": int(status[13:]),
+                "data": json.loads(data[5:]),
+            }
+        )
+    return events
+
+
+def audio_in(data):
+    return base64.b64decode(data["output"]["audio"]["data"], validate=True)
+
+
+class Service:
+    """An emulator and a plain client of it."""
+
+    read_events = staticmethod(read_events)
+    audio_in = staticmethod(audio_in)
+
+    def __init__(self, emulator, http):
+        self.emulator = emulator
+        self.http = http
+        self.synthesis = f"{emulator.base_url}/services/aigc/multimodal-generation/generation"
+        self.root = emulator.base_url.removesuffix("/api/v1")
+
+    def ask(self, *, stream=False, headers=None, body=None, model="qwen3-tts-flash", **given):
+        """Ask for speech; None leaves a field out."""
+        words = {"text": "Hello there.", "voice": "Cherry", "language_type": "English"} | given
+        words = {name: value for name, value in words.items() if value is not None}
+        sent = {"authorization": "Bearer sk-test"}
+        if stream:
+            sent["x-dashscope-sse"] = "enable"
+        sent = {k: v for k, v in (sent | (headers or {})).items() if v is not None}
+        if body is None:
+            body = {"model": model, "input": words}
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self.http.post(self.synthesis, content=content, headers=sent)
+
+    def stream(self, **given):
+        """Return the data of each event of a stream."""
+        return [event["data"] for event in read_events(self.ask(stream=True, **given).text)]
+
+    def pcm(self, **given):
+        """Return the audio of a stream, put together."""
+        return b"".join(map(audio_in, self.stream(**given)))
+
+    def wav(self, **given):
+        """Return the finished audio of an answer in one piece."""
+        return self.http.get(self.ask(**given).json()["output"]["audio"]["url"])
+
+
+@pytest.fixture(scope="session")
+def shared_service():
+    with running_emulator() as emulator, httpx2.Client() as http:
+        yield Service(emulator, http)
+
+
+@pytest.fixture
+def service(shared_service):
+    """A service as it is without any settings, with nothing armed and nothing received."""
+    shared_service.emulator.clear()
+    return shared_service
+
+
+@pytest.fixture
+def serve():
+    """Return a function that starts a service with settings."""
+    from contextlib import ExitStack
+
+    with ExitStack() as stack:
+
+        def start(**settings):
+            http = stack.enter_context(httpx2.Client())
+            return Service(stack.enter_context(running_emulator(**settings)), http)
+
+        yield start
