@@ -61,6 +61,7 @@ arrows: $(VENV)/.ready ## check who imports whom
 .PHONY: docs
 docs: $(VENV)/.ready ## build the documentation into docs/_build/html
 	$(BIN)/python tools/capability_table.py --check
+	$(BIN)/python tools/qwen_page.py --check
 	$(BIN)/sphinx-build -E -W --keep-going --quiet -b html docs docs/_build/html
 	@echo 'The documentation is in docs/_build/html/index.html'
 

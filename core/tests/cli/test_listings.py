@@ -240,7 +240,7 @@ def test_no_model_fits(run):
     [
         (["--needs", "wordmarks"], "'wordmarks' is no capability"),
         (["--language", "german!"], "no registered BCP-47"),
-        (["--region", "ue"], "'ue'. Regions: eu."),
+        (["--region", "us"], "'us'. Regions: eu."),
         (["--for", "singing"], "'singing' is not one of"),
         (["-p", "acne"], "Did you mean 'acme'?"),
         (["-p", "acme/on"], "Did you mean 'one'?"),

@@ -348,6 +348,13 @@ def test_wav_status(service):
     assert "<Code>SlowDown</Code>" in reply.text
 
 
+def test_a_download_that_fails_a_few_times(service):
+    """With a number of readings the finished audio is refused so often, and handed out then."""
+    reply = faulty(service, "wav-status; status=503; reads=2")
+    url = reply.json()["output"]["audio"]["url"]
+    assert [service.http.get(url).status_code for _ in range(4)] == [503, 503, 200, 200]
+
+
 def test_wav_html(service):
     """A page can come in place of the finished audio."""
     assert faulty_wav(service, "wav-html").headers["content-type"] == "text/html"

@@ -54,12 +54,13 @@ _KEPT = 1_000
 """Addresses of finished audio that are remembered; the audio itself is spoken again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Result:
-    """What the address of finished audio stands for."""
+    """What the address of finished audio stands for, and how often it was read."""
 
     order: Order
     fault: Fault
+    reads: int = 0
 
 
 class Emulator:
@@ -195,13 +196,15 @@ class Emulator:
         elif result is None:
             script = refuse_download(404, "NoSuchKey", "The audio is not kept.", request_id)
         else:
-            received.fault = result.fault.name
-            script = result.fault.instead_of_wav() or await self._hand_out(result, request)
+            result.reads += 1
+            fault = result.fault if result.fault.spoils(result.reads) else Fault()
+            received.fault = fault.name
+            script = fault.instead_of_wav() or await self._hand_out(result.order, fault, request)
         return self._reply(script, received)
 
-    async def _hand_out(self, result: _Result, request: Request) -> Script:
-        pcm = result.fault.spoken(await run_in_threadpool(self._speaker.speak, result.order))
-        return result.fault.download(
+    async def _hand_out(self, order: Order, fault: Fault, request: Request) -> Script:
+        pcm = fault.spoken(await run_in_threadpool(self._speaker.speak, order))
+        return fault.download(
             Download(
                 address=f"{request.url.path}?{request.url.query}",
                 script=whole(200, "audio/wav", wav_header(len(pcm)) + pcm),

@@ -134,6 +134,10 @@ class Fault:
         """Return how the answer is sent."""
         return script
 
+    def spoils(self, read: int) -> bool:  # noqa: ARG002 - for those that override
+        """Return whether it is done to this reading of the finished audio, counted from 1."""
+        return True
+
     def instead_of_wav(self) -> Script | None:
         """Return what is answered to any reader of the finished audio, or None."""
         return None
@@ -477,6 +481,10 @@ class WavStatus(Fault):
     name = "wav-status"
     status: int = parameter(default=404, meaning="HTTP status", least=200, most=599)
     code: str = parameter(default="NoSuchKey", meaning="the store's word")
+    reads: int = parameter(default=0, meaning="how many readings it refuses; 0 for all", least=0)
+
+    def spoils(self, read: int) -> bool:
+        return not self.reads or read <= self.reads
 
     def instead_of_wav(self) -> Script:
         return refuse_download(self.status, self.code, "As you wished.", "0")
