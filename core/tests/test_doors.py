@@ -98,6 +98,7 @@ AUTHORS_DOOR = [
     "AudioFormat",
     "BodyData",
     "BodyEnd",
+    "Call",
     "Capabilities",
     "CapabilityError",
     "Chunk",

@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     from vivavoce.wire.base64 import cut_string, decode_base64
     from vivavoce.wire.exchange import (
         AudioData,
+        Call,
         DuplexExchange,
         Event,
         Exchange,
@@ -166,6 +167,7 @@ _HOMES = {
     "wire.base64": ("cut_string", "decode_base64"),
     "wire.exchange": (
         "AudioData",
+        "Call",
         "DuplexExchange",
         "Event",
         "Exchange",
@@ -196,6 +198,7 @@ __all__ = [
     "AudioFormat",
     "BodyData",
     "BodyEnd",
+    "Call",
     "Capabilities",
     "CapabilityError",
     "Chunk",

@@ -572,3 +572,14 @@ def test_what_cannot_be_cut(text):
     """A text of a few characters is not cut further."""
     plan = plan_of(text=text)
     assert plan.smaller_segments(Segment(text=text, start=0, is_last=True), 10) is None
+
+
+@pytest.mark.parametrize(
+    "wishes",
+    [{"text": "..."}, {"voice": "nobody"}, {"language": "ja"}, {"ssml": True, "text": "<a"}],
+)
+def test_what_is_raised_tells_of_whom(wishes):
+    """An error that planning raises names provider and model, like one that it keeps."""
+    with pytest.raises((InvalidValue, UnknownLanguage, UnknownVoice, MarkupError)) as caught:
+        plan_of(**wishes)
+    assert (caught.value.provider, caught.value.model) == ("fake", "one")

@@ -251,7 +251,11 @@ def make_plan(
         UnknownLanguage: If the language is none, or not the model's.
     """
     planner = _Planner(utterance, info, model)
-    plan = planner.plan(region)
+    try:
+        plan = planner.plan(region)
+    except VivavoceError as error:
+        error.add_context(provider=info.name, model=model.name)
+        raise
     return _made_strict(plan) if strict else plan
 
 

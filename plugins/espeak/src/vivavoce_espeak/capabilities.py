@@ -81,7 +81,10 @@ MODELS = (
             ),
             sentence_marks=yes(evidence=_MEASURED),
             phoneme_marks=no("the engine has them, this plugin does not read them"),
-            bookmarks=yes(note="from SSML <mark>", evidence=_MEASURED),
+            bookmarks=yes(
+                note="From SSML <mark> within a sentence; one between two sentences is lost.",
+                evidence=_MEASURED,
+            ),
             ssml=yes(
                 *_SSML_ELEMENTS,
                 maximum=SSML_MAX_CHARS,
