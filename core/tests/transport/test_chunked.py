@@ -59,6 +59,7 @@ ODD = st.sampled_from(
     [
         b"3;name=value\r\nabc\r\n",
         b"3 \r\nabc\r\n",
+        b"3x\r\nabc\r\n",
         b"3\nabc\n",
         b"+3\r\nabc\r\n",
         b"0x3\r\nabc\r\n",
@@ -104,6 +105,8 @@ HEADS = st.sampled_from(
     cuts=st.lists(st.integers(0, 10_000), max_size=12),
 )
 @example(HEAD, [], b"0\r\n\r\n", [], [])
+@example(HEAD, [chunk(b"a")], b"3x\r\nabc\r\n", [chunk(b"d")], [])
+@example(HEAD, [chunk(b"a")], b"3\r\nabcd\r\n", [chunk(b"d")], [])
 @example(HEAD, [chunk(b"abc")], b"", [chunk(b"d")], [49, 51, 53, 54, 55, 56, 57, 58, 59, 60])
 def test_same_meaning(head, chunks, odd, more, cuts):
     """Of any reply, however cut, the library makes the same at each moment, joined or not."""
@@ -163,6 +166,6 @@ class TestJoined:
         """A head in pieces, or of another status, is followed by what came as it came."""
         joiner = ChunkJoiner()
         joiner.begin()
-        rest = chunk(b"ab") * 2
+        rest = chunk(b"ab") * 3
         assert joiner.feed(head) == head
         assert joiner.feed(rest) == rest

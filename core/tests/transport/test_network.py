@@ -315,6 +315,76 @@ class TestProtocol:
         asyncio.run(scenario())
 
 
+class TestAnsweredAndGone:
+    """A peer that has answered and left takes no request any more; its answer counts."""
+
+    ANSWER = b"HTTP/1.1 413 Too Long\r\n\r\n"
+
+    def test_async(self):
+        """Nothing is sent to a peer that has left, and what it said is read."""
+
+        async def scenario():
+            protocol, transport = network._Protocol(), FakeTransport()
+            stream = network._AsyncStream(transport, protocol)
+            protocol.data_received(self.ANSWER)
+            protocol.eof_received()
+            await stream.write(b"request")
+            assert await stream.read(100) == self.ANSWER
+            assert await stream.read(100) == b""
+            assert transport.calls == []
+
+        asyncio.run(scenario())
+
+    def test_sync(self):
+        """A request that cannot be sent does not keep the answer from being read."""
+
+        class Inner(httpcore.NetworkStream):
+            def write(self, buffer, timeout=None):
+                raise httpcore.WriteError
+
+            def read(self, max_bytes, timeout=None):
+                return TestAnsweredAndGone.ANSWER
+
+        stream = network._BlockingStream(Inner())
+        stream.write(b"request")
+        assert stream.read(100) == self.ANSWER
+
+
+class TestAlarm:
+    @staticmethod
+    def late_after(*limits):
+        """Wait for nothing with each limit in turn; return how long each took of the clock."""
+
+        async def scenario():
+            loop = asyncio.get_running_loop()
+            protocol = network._Protocol()
+            took = []
+            for limit_s in limits:
+                begun = loop.time()
+                if limit_s > 1:
+                    loop.call_soon(protocol.data_received, b"x")
+                    await protocol.wait(begun + limit_s, httpcore.ReadTimeout)
+                else:
+                    with pytest.raises(httpcore.ReadTimeout):
+                        await protocol.wait(begun + limit_s, httpcore.ReadTimeout)
+                took.append(loop.time() - begun)
+            protocol.connection_lost(None)
+            assert protocol._alarm is None
+            return took
+
+        return asyncio.run(scenario())
+
+    def test_shorter_later(self):
+        """A shorter limit holds although a longer one was set before."""
+        assert self.late_after(100.0, 0.02)[1] < 50
+
+    def test_longer_later(self):
+        """A longer limit is not cut short by what was set for an earlier wait."""
+        short, long = self.late_after(0.02, 0.1)
+        assert short >= 0.02
+        assert long >= 0.1
+
+
 def test_asyncio_alone(server, monkeypatch):
     """The async face connects, sends and reads without the library's own backends."""
 

@@ -7,12 +7,13 @@ header's name may stand in a message, its value never.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from attrs import frozen
+from attrs import field, frozen
 
 from vivavoce.errors import InvalidValue
 from vivavoce.model.secret import Secret
@@ -38,11 +39,15 @@ class Address:
         host: Host name or IP address, in lower case, without brackets.
         port: Port, or None for the scheme's own.
         is_loopback: Whether it is this machine. No proxy is asked for those.
+        scheme: In lower case.
+        target: Path and query. Not shown: some providers want their keys there.
     """
 
     host: str
     port: int | None
     is_loopback: bool
+    scheme: str = "https"
+    target: str = field(default="/", repr=False)
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -76,7 +81,10 @@ def check_address(url: str, *, secure: str, plain: str) -> Address:
         raise InvalidValue(msg)
     is_loopback = _is_loopback(host)
     if parts.scheme == secure or (parts.scheme == plain and is_loopback):
-        return Address(host=host, port=port, is_loopback=is_loopback)
+        target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+        return Address(
+            host=host, port=port, is_loopback=is_loopback, scheme=parts.scheme, target=target
+        )
     msg = (
         f"{host!r} cannot be called by {parts.scheme!r}. Use {secure!r}; {plain!r} is for "
         "addresses of this machine only (localhost, 127.0.0.0/8, ::1)."
@@ -84,12 +92,14 @@ def check_address(url: str, *, secure: str, plain: str) -> Address:
     raise InvalidValue(msg)
 
 
+@functools.lru_cache(maxsize=64)
 def _is_host(host: str) -> bool:
     if ":" in host:
         return _ip_address(host) is not None
     return all(_HOST_LABEL.fullmatch(label) for label in host.removesuffix(".").split("."))
 
 
+@functools.lru_cache(maxsize=64)
 def _is_loopback(host: str) -> bool:
     ip = _ip_address(host)
     return host == "localhost" if ip is None else ip.is_loopback

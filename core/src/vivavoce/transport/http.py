@@ -1,11 +1,10 @@
 """
-HTTP for both faces, over httpx.
+HTTP for both faces, over httpcore, which is what httpx stands on.
 
-Imported here and nowhere else, so that the library can be changed for its like.
-Used below its ``Client``, which would keep cookies from one call to the next, send calls
-to this machine through a proxy, and log addresses with their queries.
+Imported here and in ``network``, and nowhere else, so that the library can be changed
+for its like. Why not through httpx itself: docs/decisions/0010-httpcore-directly.md.
 
-A call connects on its first ``receive``, not in ``open``: for httpx connecting,
+A call connects on its first ``receive``, not in ``open``: for the library connecting,
 sending and waiting for the headers are one step, and only ``receive`` knows how long
 the headers may take. The limit given to ``open`` still holds for connecting and
 sending alone; passing it raises ``TimedOut`` with the phase ``connect``.
@@ -16,16 +15,24 @@ After ``fork`` a child must not use connections of its parent: open a new client
 from __future__ import annotations
 
 import asyncio
-import logging
+import importlib
 import ssl
 import threading
 import time
 import urllib.request
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from typing import Any, Protocol
+import zlib
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Generator,
+    Iterable,
+    Iterator,
+)
+from contextlib import suppress
+from typing import Any, NoReturn
 
-import httpx2 as httpx
+import httpcore2 as httpcore
 
 from vivavoce.errors import (
     ConnectFailed,
@@ -38,23 +45,23 @@ from vivavoce.errors import (
     UnexpectedReply,
 )
 from vivavoce.transport.address import Address, check_address, reveal_headers
+from vivavoce.transport.network import AsyncBackend, BlockingBackend, Wait, waiting
 from vivavoce.wire.exchange import Event
 from vivavoce.wire.http import BodyData, BodyEnd, HttpCall, ResponseStarted
 
 __all__ = ["AsyncHttp", "AsyncHttpConversation", "BlockingHttp", "BlockingHttpConversation"]
 
-logger = logging.getLogger(__name__)
-
-# httpx's own bound of 100 connections would make the 101st stream wait for another
-# to end. How many calls run at once is decided by whoever makes them.
-_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=30.0)
+_POOL: dict[str, Any] = {
+    # A bound would make one stream wait for another to end. How many calls run at once
+    # is decided by whoever makes them.
+    "max_connections": None,
+    "max_keepalive_connections": 100,
+    "keepalive_expiry": 30.0,
+}
 # Compressed audio does not get smaller, and a decoder holds chunks back.
 _OUR_HEADERS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "vivavoce"}
-# What httpx can always undo. With others it gives out what came, as if it were audio.
-_ENCODINGS = {"gzip", "deflate"}
-# Moments of a call, as the library's trace extension names them.
-_CONNECTED = "connect_tcp.complete"
-_HEADERS_AWAITED = "receive_response_headers.started"
+# With these an empty body is said to be empty.
+_METHODS_WITH_BODY = {"POST", "PUT", "PATCH"}
 _QUOTE_MAX_CHARACTERS = 300
 
 _tls_lock = threading.Lock()
@@ -66,61 +73,53 @@ def tls_context() -> ssl.SSLContext:
     global _tls  # noqa: PLW0603 - the point is to have one
     with _tls_lock:
         if _tls is None:
-            _tls = httpx.create_ssl_context()
+            _tls = httpcore.default_ssl_context()
         return _tls
 
 
 # Errors
 
 
-_OUR_FAULTS = (
-    httpx.InvalidURL,
-    httpx.LocalProtocolError,
-    httpx.UnsupportedProtocol,
-    httpx.CookieConflict,
-    UnicodeError,
+_OUR_FAULTS = (httpcore.LocalProtocolError, httpcore.UnsupportedProtocol, UnicodeError)
+
+_LIBRARY_ERRORS = (
+    httpcore.TimeoutException,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+    httpcore.ConnectionNotAvailable,
+    OSError,
+    zlib.error,
+    *_OUR_FAULTS,
 )
 
-_UNREADABLE = (
-    httpx.DecodingError,
-    httpx.HTTPStatusError,
-    httpx.SSEError,
-    httpx.TooManyRedirects,
-)
 
-
-@contextmanager
-def translated(address: Address) -> Iterator[None]:
-    """Turn whatever httpx raises into an error of our tree, or ``TimeoutError``."""
-    try:
-        yield
-    except (httpx.HTTPError, httpx.StreamError, OSError, *_OUR_FAULTS) as error:
-        meaning = explain(error, address)
-        if meaning is error:
-            raise
-        # What is wrong with our own request may be quoted in the cause, key and all.
-        raise meaning from None if isinstance(meaning, InvalidValue) else error
+def raise_meaning(error: Exception, address: Address) -> NoReturn:
+    """Raise what *error*, raised by the library or the system, means to our caller."""
+    meaning = explain(error, address)
+    if meaning is error:
+        raise error
+    # What is wrong with our own request may be quoted in the cause, key and all.
+    raise meaning from None if isinstance(meaning, InvalidValue) else error
 
 
 def explain(error: Exception, address: Address) -> Exception:
-    """Return what *error*, raised by httpx or the system, means to our caller."""
+    """Return what *error*, raised by the library or the system, means to our caller."""
     said = f"{type(error).__name__}: {str(error)[:_QUOTE_MAX_CHARACTERS]}"
     meaning: Exception
     if isinstance(error, TimeoutError):
         meaning = error
-    elif isinstance(error, httpx.TimeoutException):
+    elif isinstance(error, httpcore.TimeoutException):
         meaning = TimeoutError(f"{address} gave nothing in time.")
     elif isinstance(error, _OUR_FAULTS):
         # Without what was said: it may quote a header.
         meaning = InvalidValue(f"The request to {address} cannot be sent: {type(error).__name__}.")
-    elif isinstance(error, httpx.ConnectError | httpx.ProxyError):
+    elif isinstance(error, httpcore.ConnectError | httpcore.ProxyError):
         meaning = ConnectFailed(f"No connection to {address}. {said}. Check address and network.")
-    elif isinstance(error, _UNREADABLE):
+    elif isinstance(error, zlib.error):
         meaning = UnexpectedReply(f"The reply of {address} could not be read. {said}.")
-    elif isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError | OSError):
+    elif isinstance(error, httpcore.NetworkError | httpcore.RemoteProtocolError | OSError):
         meaning = ConnectionLost(f"The connection to {address} ended in the middle. {said}.")
-    elif isinstance(error, httpx.StreamError):
-        meaning = StreamStateError(f"The reply of {address} was read after its end. {said}.")
     else:
         meaning = TransportError(f"The call to {address} failed. {said}.")
     return meaning
@@ -129,88 +128,142 @@ def explain(error: Exception, address: Address) -> Exception:
 # The parts both faces share
 
 
-def _build(call: HttpCall, address: Address) -> httpx.Request:
+def _build(call: HttpCall, address: Address) -> httpcore.Request:
     ours = reveal_headers(call.headers)
     given = {name.lower() for name in ours}
-    defaults = {name: text for name, text in _OUR_HEADERS.items() if name not in given}
-    with translated(address):
-        return httpx.Request(
-            call.method, call.url, headers=defaults | ours, content=call.body or None
-        )
+    defaults = {"host": str(address), **_OUR_HEADERS}
+    if call.body or call.method in _METHODS_WITH_BODY:
+        defaults["content-length"] = str(len(call.body))
+    headers = [(name, text) for name, text in defaults.items() if name not in given]
+    headers += ours.items()
+    url = httpcore.URL(
+        scheme=address.scheme, host=address.host, port=address.port, target=address.target
+    )
+    try:
+        return httpcore.Request(call.method, url, headers=headers, content=call.body)
+    except _LIBRARY_ERRORS as error:
+        raise_meaning(error, address)
 
 
-def _started(response: httpx.Response) -> ResponseStarted:
-    return ResponseStarted(status=response.status_code, headers=dict(response.headers.items()))
+def _started(response: httpcore.Response) -> ResponseStarted:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in response.headers:
+        name, value = raw_name.decode("ascii").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return ResponseStarted(status=response.status, headers=headers)
 
 
-def _is_encoded(response: httpx.Response) -> bool:
-    """Tell whether the body must be decoded, although we asked for it plain."""
-    encodings = {
-        word.strip().lower()
-        for word in response.headers.get("content-encoding", "").split(",")
-        if word.strip()
-    } - {"identity"}
-    if encodings - _ENCODINGS:
-        msg = f"The reply is encoded as {sorted(encodings)!r}, though it was asked for plain."
-        raise UnexpectedReply(msg)
-    return bool(encodings)
+class _Body:
+    """
+    Makes events of what came of a body: counted against its bound, and decoded.
 
-
-class _Meter:
-    """Counts a body against its bound."""
+    Args:
+        limit: Bytes allowed.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._count = 0
+        self._decoders: list[_Decoder] = []
+
+    def expect(self, encodings: str) -> None:
+        """Prepare for the value of ``content-encoding``, which we asked not to be needed."""
+        words = [word.strip().lower() for word in encodings.split(",") if word.strip()]
+        unknown = {*words} - {"gzip", "x-gzip", "deflate", "identity"}
+        if unknown:
+            msg = f"The reply is encoded as {sorted(unknown)!r}, though it was asked for plain."
+            raise UnexpectedReply(msg)
+        # The last one named was put on last, so it comes off first.
+        self._decoders = [_Decoder() for word in reversed(words) if word != "identity"]
 
     def data(self, data: bytes) -> BodyData:
+        """Return the event for *data*, which decoding may leave empty."""
+        for decoder in self._decoders:
+            data = decoder.feed(data)
         self._count += len(data)
         if self._count > self._limit:
             msg = f"The reply is longer than the {self._limit} bytes allowed."
             raise UnexpectedReply(msg)
         return BodyData(data)
 
-
-class _FirstWait:
-    """
-    The two limits of a first ``receive``: on connecting, and on everything.
-
-    Args:
-        now: Seconds on the clock that is used for waiting.
-        connect_s: Seconds to connect and send, None for ever.
-        total_s: Seconds for the whole receive, None for ever.
-    """
-
-    def __init__(self, now: float, connect_s: float | None, total_s: float | None) -> None:
-        self._connect_s = connect_s
-        self.end = None if total_s is None else now + total_s
-        connect_end = None if connect_s is None else now + connect_s
-        ends = [end for end in (self.end, connect_end) if end is not None]
-        self.connect_end = min(ends, default=None)
-        self._connect_is_first = connect_end is not None and self.connect_end == connect_end
-        self.is_sent = False
-
-    def passed(self, address: Address) -> Exception:
-        """Return the error for the limit that has passed."""
-        if self.is_sent or not self._connect_is_first or self._connect_s is None:
-            return TimeoutError(f"{address} gave nothing in time.")
-        msg = f"No connection to {address} within {self._connect_s:.1f} s."
-        return TimedOut(msg, phase="connect", limit_s=self._connect_s)
+    def end(self) -> BodyEnd:
+        """Return the event for the end."""
+        for decoder in self._decoders:
+            decoder.finish()
+        return BodyEnd()
 
 
-def _environment_proxy(address: Address) -> str | None:
-    """Return the proxy the environment or the system names for *address*, or None."""
-    if address.is_loopback or urllib.request.proxy_bypass(str(address)):
+class _Decoder:
+    """Undoes gzip and deflate, the latter also where it came without its frame."""
+
+    def __init__(self) -> None:
+        self._inner = zlib.decompressobj(zlib.MAX_WBITS | 32)  # either frame
+        self._is_fed = False
+
+    def feed(self, data: bytes) -> bytes:
+        try:
+            plain = self._inner.decompress(data)
+        except zlib.error:
+            if self._is_fed:
+                raise
+            self._inner = zlib.decompressobj(-zlib.MAX_WBITS)
+            plain = self._inner.decompress(data)
+        self._is_fed = self._is_fed or bool(data)
+        return plain
+
+    def finish(self) -> None:
+        if self._is_fed and not self._inner.eof:
+            msg = "compressed data ends in the middle"
+            raise zlib.error(msg)
+
+
+def _late(wait: Wait, error: Exception, address: Address) -> Exception:
+    """Return the error for the limit of a first receive that has passed."""
+    if isinstance(error, httpcore.ReadTimeout) or wait.connect_s is None:
+        return TimeoutError(f"{address} gave nothing in time.")
+    msg = f"No connection to {address} within {wait.connect_s:.1f} s."
+    return TimedOut(msg, phase="connect", limit_s=wait.connect_s)
+
+
+class _Proxies:
+    """Which proxy to ask for each host; the environment is looked at once for each."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, str | None] = {}
+
+    def of(self, address: Address) -> str | None:
+        if address.is_loopback:
+            return None
+        host = str(address)
+        if host not in self._found:
+            self._found[host] = _environment_proxy(host)
+        return self._found[host]
+
+
+def _environment_proxy(host: str) -> str | None:
+    """Return the proxy the environment or the system names for *host*, or None."""
+    if urllib.request.proxy_bypass(host):
         return None
     proxies = urllib.request.getproxies()
     proxy = proxies.get("https") or proxies.get("all")
     return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
 
 
-@contextmanager
-def _proxy_settings() -> Iterator[None]:
+def _proxy(address: str | None) -> httpcore.Proxy | None:
+    if address is None:
+        return None
+    # Reads addresses with names and passwords as users know it from there.
+    import httpx2 as httpx
+
     try:
-        yield
+        read = httpx.Proxy(address)
+        if read.url.scheme.startswith("socks"):
+            importlib.import_module("socksio")  # else found out in the middle of a call
+        url = httpcore.URL(
+            scheme=read.url.raw_scheme, host=read.url.raw_host, port=read.url.port, target=b"/"
+        )
+        tls = tls_context() if read.url.scheme == "https" else None
+        return httpcore.Proxy(url, auth=read.raw_auth, ssl_context=tls)
     except (ImportError, ValueError, httpx.InvalidURL) as error:
         # Without its address, which may hold a password.
         msg = (
@@ -228,7 +281,8 @@ class AsyncHttp:
     """Calls of the async face; keeps connections for the next call. One a runtime."""
 
     def __init__(self) -> None:
-        self._pools: dict[str | None, httpx.AsyncHTTPTransport] = {}
+        self._pools: dict[str | None, httpcore.AsyncConnectionPool] = {}
+        self._proxies = _Proxies()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def open(self, call: HttpCall, timeout_s: float | None) -> AsyncHttpConversation:
@@ -245,20 +299,19 @@ class AsyncHttp:
         """
         address = check_address(call.url, secure="https", plain="http")
         request = _build(call, address)
-        pool = self._pool(_environment_proxy(address))
+        pool = self._pool(self._proxies.of(address))
         return AsyncHttpConversation(pool, request, address, timeout_s, call.max_body_bytes)
 
-    def _pool(self, proxy: str | None) -> httpx.AsyncHTTPTransport:
+    def _pool(self, proxy: str | None) -> httpcore.AsyncConnectionPool:
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             # Connections belong to the loop they were made in; one that has ended
             # cannot even close them any more.
             self._loop, self._pools = loop, {}
         if proxy not in self._pools:
-            with _proxy_settings():
-                self._pools[proxy] = httpx.AsyncHTTPTransport(
-                    verify=tls_context(), limits=_LIMITS, trust_env=False, proxy=proxy
-                )
+            self._pools[proxy] = httpcore.AsyncConnectionPool(
+                tls_context(), _proxy(proxy), network_backend=AsyncBackend(), **_POOL
+            )
         return self._pools[proxy]
 
     async def close(self) -> None:
@@ -267,6 +320,8 @@ class AsyncHttp:
         if self._loop is asyncio.get_running_loop():
             for pool in pools.values():
                 await pool.aclose()
+            # One turn of the loop, in which it frees the sockets.
+            await asyncio.sleep(0)
 
 
 class AsyncHttpConversation:
@@ -274,18 +329,19 @@ class AsyncHttpConversation:
 
     def __init__(
         self,
-        pool: httpx.AsyncHTTPTransport,
-        request: httpx.Request,
+        pool: httpcore.AsyncConnectionPool,
+        request: httpcore.Request,
         address: Address,
         connect_s: float | None,
         max_body_bytes: int,
     ) -> None:
         self._pool = pool
-        self._request: httpx.Request | None = request
+        self._request: httpcore.Request | None = request
         self._address = address
         self._connect_s = connect_s
-        self._meter = _Meter(max_body_bytes)
-        self._response: httpx.Response | None = None
+        self._wait = Wait()
+        self._events = _Body(max_body_bytes)
+        self._response: httpcore.Response | None = None
         self._body: AsyncIterator[bytes] | None = None
 
     async def receive(self, timeout_s: float | None) -> Event:
@@ -298,40 +354,33 @@ class AsyncHttpConversation:
         body, self._body = self._body, None
         if body is None:
             raise _after_end(self._address)
-        with translated(self._address):
-            async with asyncio.timeout(timeout_s):
-                data = await anext(body, None)
-        if data is None:
-            return BodyEnd()
-        self._body = body
-        return self._meter.data(data)
-
-    async def _start(self, request: httpx.Request, timeout_s: float | None) -> ResponseStarted:
-        wait = _FirstWait(asyncio.get_running_loop().time(), self._connect_s, timeout_s)
-        streams: list[Any] = []
+        now = asyncio.get_running_loop().time()
+        self._wait.until = None if timeout_s is None else now + timeout_s
+        if waiting.get(None) is not self._wait:
+            waiting.set(self._wait)
         try:
-            async with asyncio.timeout_at(wait.connect_end) as scope:
+            data = await anext(body, None)
+            event = self._events.end() if data is None else self._events.data(data)
+        except _LIBRARY_ERRORS as error:
+            raise_meaning(error, self._address)
+        if data is not None:
+            self._body = body
+        return event
 
-                async def trace(event: str, info: Mapping[str, Any]) -> None:
-                    if event.endswith(_CONNECTED):
-                        streams.append(info["return_value"])
-                    elif event.endswith(_HEADERS_AWAITED):
-                        wait.is_sent = True
-                        scope.reschedule(wait.end)
-
-                request.extensions["trace"] = trace
-                with translated(self._address):
-                    self._response = await self._pool.handle_async_request(request)
-        except TimeoutError as error:
-            raise wait.passed(self._address) from error
-        finally:
-            if self._response is None:
-                # Cancelled in a TLS handshake, the library leaves its socket open.
-                for stream in streams:
-                    await stream.aclose()
-        is_encoded = _is_encoded(self._response)
-        self._body = self._response.aiter_bytes() if is_encoded else self._response.aiter_raw()
-        return _started(self._response)
+    async def _start(self, request: httpcore.Request, timeout_s: float | None) -> ResponseStarted:
+        self._wait.begin(asyncio.get_running_loop().time(), self._connect_s, timeout_s)
+        waiting.set(self._wait)
+        try:
+            self._response = response = await self._pool.handle_async_request(request)
+        except httpcore.TimeoutException as error:
+            raise _late(self._wait, error, self._address) from error
+        except _LIBRARY_ERRORS as error:
+            raise_meaning(error, self._address)
+        started = _started(response)
+        self._events.expect(started.headers.get("content-encoding", ""))
+        assert isinstance(response.stream, AsyncIterable)
+        self._body = aiter(response.stream)
+        return started
 
     async def send(self, data: str | bytes) -> None:
         """Refuse: a request takes no messages."""
@@ -342,7 +391,7 @@ class AsyncHttpConversation:
         self._request = None
         body, self._body = self._body, None
         response, self._response = self._response, None
-        with suppress(httpx.HTTPError, OSError):
+        with suppress(*_LIBRARY_ERRORS):
             if isinstance(body, AsyncGenerator):
                 await body.aclose()
             if response is not None:
@@ -352,42 +401,27 @@ class AsyncHttpConversation:
 # The sync face
 
 
-class _Deadline(threading.local):
-    """When the receive under way on this thread must end; monotonic seconds or None."""
-
-    at: float | None = None
-
-    def left_s(self) -> float | None:
-        # Zero would mean "do not wait" to a socket, which then fails in another way.
-        return None if self.at is None else max(self.at - time.monotonic(), 0.001)
-
-
-_deadline = _Deadline()
-
-
 class BlockingHttp:
     """Calls of the sync face; keeps connections for the next call. One a runtime."""
 
     def __init__(self) -> None:
-        self._pools: dict[str | None, httpx.HTTPTransport] = {}
+        self._pools: dict[str | None, httpcore.ConnectionPool] = {}
+        self._proxies = _Proxies()
         self._lock = threading.Lock()
 
     async def open(self, call: HttpCall, timeout_s: float | None) -> BlockingHttpConversation:
         """Prepare *call*; see :meth:`AsyncHttp.open`."""
         address = check_address(call.url, secure="https", plain="http")
         request = _build(call, address)
-        pool = self._pool(_environment_proxy(address))
+        pool = self._pool(self._proxies.of(address))
         return BlockingHttpConversation(pool, request, address, timeout_s, call.max_body_bytes)
 
-    def _pool(self, proxy: str | None) -> httpx.HTTPTransport:
+    def _pool(self, proxy: str | None) -> httpcore.ConnectionPool:
         with self._lock:
             if proxy not in self._pools:
-                with _proxy_settings():
-                    pool = httpx.HTTPTransport(
-                        verify=tls_context(), limits=_LIMITS, trust_env=False, proxy=proxy
-                    )
-                _keep_deadlines(pool)
-                self._pools[proxy] = pool
+                self._pools[proxy] = httpcore.ConnectionPool(
+                    tls_context(), _proxy(proxy), network_backend=BlockingBackend(), **_POOL
+                )
             return self._pools[proxy]
 
     async def close(self) -> None:
@@ -403,18 +437,19 @@ class BlockingHttpConversation:
 
     def __init__(
         self,
-        pool: httpx.HTTPTransport,
-        request: httpx.Request,
+        pool: httpcore.ConnectionPool,
+        request: httpcore.Request,
         address: Address,
         connect_s: float | None,
         max_body_bytes: int,
     ) -> None:
         self._pool = pool
-        self._request: httpx.Request | None = request
+        self._request: httpcore.Request | None = request
         self._address = address
         self._connect_s = connect_s
-        self._meter = _Meter(max_body_bytes)
-        self._response: httpx.Response | None = None
+        self._wait = Wait()
+        self._events = _Body(max_body_bytes)
+        self._response: httpcore.Response | None = None
         self._body: Iterator[bytes] | None = None
 
     async def receive(self, timeout_s: float | None) -> Event:
@@ -425,41 +460,32 @@ class BlockingHttpConversation:
         body, self._body = self._body, None  # as in the async face
         if body is None:
             raise _after_end(self._address)
-        _deadline.at = None if timeout_s is None else time.monotonic() + timeout_s
-        with translated(self._address):
-            data = next(body, None)
-        if data is None:
-            return BodyEnd()
-        self._body = body
-        return self._meter.data(data)
-
-    def _start(self, request: httpx.Request, timeout_s: float | None) -> ResponseStarted:
-        wait = _FirstWait(time.monotonic(), self._connect_s, timeout_s)
-        _deadline.at = wait.connect_end
-
-        def trace(event: str, _info: object) -> None:
-            if event.endswith(_HEADERS_AWAITED):
-                wait.is_sent = True
-                _deadline.at = wait.end
-
-        limit_s = _deadline.left_s()
-        request.extensions["trace"] = trace
-        # Used by the pool while it waits for a connection, and by the streams below
-        # it should they ever stop asking our deadline.
-        request.extensions["timeout"] = {
-            "connect": limit_s,
-            "pool": limit_s,
-            "write": limit_s,
-            "read": timeout_s,
-        }
+        self._wait.until = None if timeout_s is None else time.monotonic() + timeout_s
+        if waiting.get(None) is not self._wait:
+            waiting.set(self._wait)
         try:
-            with translated(self._address):
-                self._response = self._pool.handle_request(request)
-        except TimeoutError as error:
-            raise wait.passed(self._address) from error
-        is_encoded = _is_encoded(self._response)
-        self._body = self._response.iter_bytes() if is_encoded else self._response.iter_raw()
-        return _started(self._response)
+            data = next(body, None)
+            event = self._events.end() if data is None else self._events.data(data)
+        except _LIBRARY_ERRORS as error:
+            raise_meaning(error, self._address)
+        if data is not None:
+            self._body = body
+        return event
+
+    def _start(self, request: httpcore.Request, timeout_s: float | None) -> ResponseStarted:
+        self._wait.begin(time.monotonic(), self._connect_s, timeout_s)
+        waiting.set(self._wait)
+        try:
+            self._response = response = self._pool.handle_request(request)
+        except httpcore.TimeoutException as error:
+            raise _late(self._wait, error, self._address) from error
+        except _LIBRARY_ERRORS as error:
+            raise_meaning(error, self._address)
+        started = _started(response)
+        self._events.expect(started.headers.get("content-encoding", ""))
+        assert isinstance(response.stream, Iterable)
+        self._body = iter(response.stream)
+        return started
 
     async def send(self, data: str | bytes) -> None:
         """Refuse: a request takes no messages."""
@@ -470,92 +496,11 @@ class BlockingHttpConversation:
         self._request = None
         body, self._body = self._body, None
         response, self._response = self._response, None
-        with suppress(httpx.HTTPError, OSError):
+        with suppress(*_LIBRARY_ERRORS):
             if isinstance(body, Generator):
                 body.close()
             if response is not None:
                 response.close()
-
-
-class _Stream(Protocol):
-    """What a connection pool reads from and writes to."""
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes: ...
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None: ...
-
-    def close(self) -> None: ...
-
-    def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,
-    ) -> _Stream: ...
-
-    def get_extra_info(self, info: str) -> Any: ...
-
-
-class _PunctualStream:
-    """
-    A stream whose every wait ends at this thread's deadline.
-
-    httpx reads its own read limit once a body; ours changes with each receive.
-    """
-
-    def __init__(self, inner: _Stream) -> None:
-        self._inner = inner
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
-        return self._inner.read(max_bytes, _deadline.left_s())
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
-        self._inner.write(buffer, _deadline.left_s())
-
-    def close(self) -> None:
-        self._inner.close()
-
-    def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ARG002
-    ) -> _Stream:
-        inner = self._inner.start_tls(ssl_context, server_hostname, _deadline.left_s())
-        return _PunctualStream(inner)
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._inner.get_extra_info(info)
-
-
-class _PunctualBackend:
-    """Makes the connections of a pool, each a :class:`_PunctualStream`."""
-
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-
-    def connect_tcp(self, host: str, port: int, **options: Any) -> _Stream:
-        options["timeout"] = _deadline.left_s()
-        return _PunctualStream(self._inner.connect_tcp(host, port, **options))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-
-def _keep_deadlines(transport: httpx.HTTPTransport) -> None:
-    """
-    Put our backend under *transport*'s pool.
-
-    The pool takes a backend as a documented argument, but httpx does not hand one
-    on, so two private names are used here. Without them limits still hold, though
-    within a body the limit of its first receive stays in force.
-    """
-    pool = getattr(transport, "_pool", None)
-    backend = getattr(pool, "_network_backend", None)
-    if pool is None or backend is None:
-        logger.warning("This release of httpx is not known; time limits are less exact.")
-        return
-    pool._network_backend = _PunctualBackend(backend)  # noqa: SLF001
 
 
 def _refuse_message(data: str | bytes) -> StreamStateError:
