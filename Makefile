@@ -38,6 +38,10 @@ test-asr: $(VENV)/.ready ## speak, transcribe offline, compare (extra packages; 
 	$(SYNC) --group asr
 	$(BIN)/python -m pytest -m asr $(ARGS)
 
+.PHONY: contract
+contract: $(VENV)/.ready ## examine every provider here against its claims [ARGS="--contract-report DIR"]
+	$(BIN)/python -m pytest -q --no-header plugins/*/tests/test_contract.py $(ARGS)
+
 .PHONY: lint
 lint: $(VENV)/.ready ## check style, formatting and spelling
 	$(BIN)/ruff check
@@ -62,6 +66,7 @@ arrows: $(VENV)/.ready ## check who imports whom
 docs: $(VENV)/.ready ## build the documentation into docs/_build/html
 	$(BIN)/python tools/capability_table.py --check
 	$(BIN)/python tools/qwen_page.py --check
+	$(BIN)/python tools/clauses_page.py --check
 	$(BIN)/sphinx-build -E -W --keep-going --quiet -b html docs docs/_build/html
 	@echo 'The documentation is in docs/_build/html/index.html'
 

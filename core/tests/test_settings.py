@@ -158,6 +158,24 @@ def test_precedence_of_a_providers_settings(acme, monkeypatch):
     assert stored.config_for(acme).extra == {"workspace": "stored"}
     assert stored.config_for(acme).region == "eu"
     assert stored.config_for(acme, region="us").region == "us"
+    assert stored.region_for(acme, "us") == "us"
+    stored = Settings(providers={"acme": {"base_url": "https://stored.example"}})
+    assert stored.config_for(acme).base_url == "https://stored.example"
+    given = stored.config_for(acme, base_url="https://given.example")
+    assert given.base_url == "https://given.example"
+
+
+def test_variables_of_a_provider_with_a_hyphen(config, acme, monkeypatch):
+    """In the variables of a provider a hyphen of its name is an underscore."""
+    info = attrs.evolve(acme, name="acme-two")
+    config('[providers.acme-two]\nregion = "eu"\nbase_url = "https://stored.example"\n')
+    monkeypatch.setenv("VIVAVOCE_ACME_TWO_WORKSPACE", "ours")
+    monkeypatch.setenv("VIVAVOCE_ACME_TWO_REGION", "us")
+    monkeypatch.setenv("VIVAVOCE_ACME_TWO_API_KEY", CANARY)
+    found = load_settings().config_for(info)
+    assert found.extra == {"workspace": "ours"}
+    assert (found.credential, found.region) == (Secret(CANARY), "us")
+    assert found.base_url == "https://stored.example"
 
 
 def test_a_setting_that_is_not_set_is_absent(acme):

@@ -170,6 +170,28 @@ def test_a_size_that_is_not_trusted(data, cuts):
     assert b"".join(out) == PCM
 
 
+@pytest.mark.parametrize("name", "LIST,id3 ,ID3 ,fact,cue ,bext,iXML,JUNK,PAD ".split(","))
+def test_chunks_that_stand_behind(name):
+    """Chunks of the kinds that stand behind samples are not taken for samples."""
+    reader = WavHeaderReader(trusts_size=False)
+    body = riff(fmt(), chunk(b"data", PCM), chunk(name.encode(), bytes(8)))
+    assert reader.feed(body) + reader.finish() == PCM
+
+
+def test_a_size_once_found_wrong_is_forgotten():
+    """Behind a size that was wrong all is samples, even what looks like a chunk."""
+    reader = WavHeaderReader(trusts_size=False)
+    out = reader.feed(riff(fmt(), chunk(b"data", PCM[:4], 4)))
+    for piece in (b"abcd", b"LIST", b"efgh"):
+        out += reader.feed(piece)
+    assert out + reader.finish() == PCM[:4] + b"abcdLISTefgh"
+
+
+def test_a_size_that_is_trusted():
+    """With trust in its sizes nothing behind the samples counts, whatever it is called."""
+    assert read_wav(riff(fmt(), chunk(b"data", PCM), b"abcdefgh"))[1] == PCM
+
+
 @pytest.mark.parametrize("rest", [b"", b"\0", b"L", b"\0LIS", b"\0LIST\4\0\0\0abcd", b"\0LISP"])
 def test_what_stands_behind_an_odd_end(rest):
     """Behind an odd number of bytes a chunk begins after one of padding, which is no sample."""

@@ -31,7 +31,12 @@ def test_what_answers_a_wish(wanted, found):
     assert match_language(wanted, OFFERED) == found
 
 
-@pytest.mark.parametrize("tag", ["xx", "qq-QQ", "xx-CN-sichuan"])
+def test_the_nearest_neighbour():
+    """Of several neighbours the nearest answers, not the first."""
+    assert match_language("en-AU", ("en-US", "en-GB")) == ("en-GB", False)
+
+
+@pytest.mark.parametrize("tag", ["xx", "qq-QQ", "xx-CN-sichuan", "???", "not a tag"])
 def test_what_is_no_language(tag):
     """A tag that is not registered, but for its variety, is refused."""
     with pytest.raises(UnknownLanguage, match="no registered BCP-47"):

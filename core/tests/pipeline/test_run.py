@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from vivavoce.authoring import (
     AudioData,
     Exchange,
+    Facts,
+    Failed,
     Finished,
     LocalCall,
     LocalOutput,
@@ -27,6 +29,7 @@ from vivavoce.errors import (
 from vivavoce.hookspecs import hookimpl
 from vivavoce.model.audio import Chunk
 from vivavoce.model.capability import yes
+from vivavoce.model.card import Price
 from vivavoce.model.report import End
 from vivavoce.model.timing import Mark
 from vivavoce.pipeline.retry import Retry
@@ -150,6 +153,33 @@ def test_silence_is_an_error(face):
     assert "only silence" in str(error)
 
 
+def test_silence_at_the_end_is_no_error(face):
+    """Where something was heard, silence may follow it."""
+    fake = FakeProvider(lambda _: [LOUD, bytes(4000)])
+    chunks, _, error = face.read(face.client(fake), "Hello")
+    assert error is None
+    assert b"".join(chunk.data for chunk in chunks) == LOUD + bytes(4000)
+
+
+def test_seconds_are_those_of_the_source(face, fake):
+    """However the samples are converted, the report and the chunks' places tell true seconds."""
+    text = "Hello there, world. " * 9
+    chunks, report, error = face.read(face.client(fake), text, sample_rate_hz=12_000)
+    assert error is None
+    assert report.audio_s == pytest.approx(len(text) * 80 / 16_000)
+    assert sum(len(chunk.data) for chunk in chunks) / 24_000 == pytest.approx(
+        report.audio_s, rel=0.01
+    )
+
+
+def test_the_cost_where_no_usage_comes_back(face):
+    """Where the provider does not tell what it bills, the cost is that of the estimate."""
+    prices = (Price(amount="1.00", currency="CNY", per=1000, unit="characters"),)
+    fake = FakeProvider(lambda _: [LOUD]).with_card(prices=prices, is_free=False)
+    _, report, _ = face.read(face.client(fake), "x" * 50)
+    assert (report.usage, f"{report.cost:.2f}") == ({}, "0.05")
+
+
 def test_a_torn_sample_at_the_end_is_an_error(face):
     """An engine that ends in the middle of a sample was cut."""
     fake = FakeProvider(lambda _: [LOUD + b"\x01"])
@@ -226,6 +256,49 @@ def test_never_asks_again_after_audio(face):
     assert len(fake.requests) == 1
 
 
+class Holder:
+    """Holds all audio back until the end."""
+
+    def __init__(self):
+        self.held = b""
+
+    def feed(self, chunk):
+        self.held += chunk.data
+        return []
+
+    def finish(self):
+        return [Chunk(data=self.held)]
+
+
+class HolderPlugin:
+    """Lets a holder see the chunks."""
+
+    @hookimpl
+    def vivavoce_stream_middleware(self, plan):
+        return Holder() if plan.utterance.text else None
+
+
+def test_never_asks_again_after_audio_that_is_held_back(face):
+    """A failure after audio is final, though middleware has not let it out yet."""
+    fake = FakeProvider(lambda _: [LOUD, ProviderUnavailable("down")])
+    client = face.client(fake, retry=Retry(first_wait_s=0), plugins=[HolderPlugin()])
+    _, _, error = face.read(client, "Hello")
+    assert isinstance(error, ProviderUnavailable)
+    assert len(fake.requests) == 1
+
+
+def test_attempts_are_counted_by_request(face):
+    """While no audio has gone out, each request of a text has all attempts."""
+    answers = iter([[ProviderUnavailable("down")], [LOUD], [ProviderUnavailable("down")], [LOUD]])
+    fake = FakeProvider(lambda _: next(answers)).with_card(segment_chars=10)
+    retry = Retry(attempts=2, first_wait_s=0)
+    chunks, _, error = face.read(
+        face.client(fake, retry=retry, plugins=[HolderPlugin()]), "Number one. Number two."
+    )
+    assert error is None
+    assert b"".join(chunk.data for chunk in chunks) == LOUD * 2
+
+
 @pytest.mark.parametrize(
     ("script", "limits", "phase"),
     [
@@ -242,6 +315,23 @@ def test_limits(face, script, limits, phase):
     assert isinstance(error, TimedOut)
     assert (phase, 0.05) == (error.phase, error.limit_s)
     assert f"within 0.05 s (phase: {phase})" in str(error)
+
+
+def test_a_readers_own_time_counts(fake):
+    """The limit on the whole holds although audio is at hand, when the reader took too long."""
+    at_s = [100.0]
+    limits = Timeouts(total_s=10.0)
+    with Client("fake", registry=fake.registry(), settings=Settings(), timeouts=limits) as client:
+        client._core.runtime().now = lambda: at_s[0]
+        with client.stream("One two three. " * 60) as stream:
+            next(stream)
+            at_s[0] += 9.9
+            next(stream)
+            at_s[0] += 0.2
+            with pytest.raises(TimedOut) as caught:
+                next(stream)
+    assert caught.value.phase == "total"
+    assert caught.value.audio_delivered_s > 0
 
 
 def test_the_first_chunk_comes_before_the_last_is_made(face):
@@ -280,24 +370,7 @@ def test_leaving_early_stops_the_engine(fake):
 
 def test_middleware_sees_every_chunk_and_may_hold_back(face, fake):
     """Middleware may hold audio back and give it at the end; none is lost."""
-
-    class Holder:
-        def __init__(self):
-            self.held = b""
-
-        def feed(self, chunk):
-            self.held += chunk.data
-            return []
-
-        def finish(self):
-            return [Chunk(data=self.held)]
-
-    class Plugin:
-        @hookimpl
-        def vivavoce_stream_middleware(self, plan):
-            return Holder() if plan.utterance.text else None
-
-    chunks, report, _ = face.read(face.client(fake, plugins=[Plugin()]), "Hello there.")
+    chunks, report, _ = face.read(face.client(fake, plugins=[HolderPlugin()]), "Hello there.")
     assert [samples_of("Hello there.")] == [chunk.data for chunk in chunks]
     assert len(samples_of("Hello there.")) / 32_000 == report.audio_s
 
@@ -439,3 +512,18 @@ def test_an_error_waits_for_the_audio_before_it(face):
     assert isinstance(error, TruncatedAudio)
     assert b"".join(chunk.data for chunk in chunks) == LOUD
     assert report.end is End.FAILED
+
+
+def test_facts_before_a_failure_are_kept(face):
+    """What a reply told before it failed heard of errors is in the report that observers get."""
+    heard = []
+
+    class Observer:
+        @hookimpl
+        def vivavoce_synthesis_failed(self, report):
+            heard.append((report.facts, report.usage))
+
+    facts = Facts(usage={"characters": 3.0}, other={"place": "here"})
+    fake = provider_with(lambda _: [facts, Failed(RequestRejected("No."))])
+    face.read(face.client(fake, plugins=[Observer()]), "Hello")
+    assert heard == [({"place": ("here",)}, {"characters": 3.0})]

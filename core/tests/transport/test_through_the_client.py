@@ -4,6 +4,8 @@ import asyncio
 import base64
 import json
 import logging
+import threading
+import time
 
 import attrs
 import pytest
@@ -32,6 +34,7 @@ from vivavoce.authoring import (
     Synthesizer,
     TextTooLong,
     TimedOut,
+    TruncatedAudio,
     UnexpectedReply,
     WebSocketCall,
 )
@@ -77,6 +80,13 @@ class SocketExchange(Exchange):
                 return [AudioData(base64.b64decode(message["audio"]))]
             return [Facts(request_id=message["id"], usage={"characters": 12.0}), Finished()]
         return super().receive(event) if isinstance(event, PeerClosed) else ()
+
+
+class DeafExchange(SocketExchange):
+    """Overlooks that the peer has closed."""
+
+    def receive(self, event):
+        return () if isinstance(event, PeerClosed) else super().receive(event)
 
 
 def provider_of(exchange_type):
@@ -160,6 +170,19 @@ def test_speech_over_websocket(server, speak):
     assert (audio.report.request_ids, audio.report.usage) == (("r-1",), {"characters": 12.0})
 
 
+def test_a_socket_is_left_at_the_end(server, speak, monkeypatch):
+    """Over WebSocket nothing is waited for once the provider has said that this is all."""
+    monkeypatch.setattr("vivavoce.pipeline.run.DRAIN_LIMIT_S", 8.0)
+
+    def script(peer):
+        peer.shake_hands()
+        for each in [*speech_messages(), message(id="r-1")]:
+            peer.send_frame(1, each)
+        peer.is_left()
+
+    assert speak(SocketExchange, server.ws(script)).report.total_s < 5
+
+
 @pytest.mark.parametrize(
     ("status", "headers", "error"),
     [
@@ -210,6 +233,20 @@ def test_a_socket_closed_before_the_end(server, speak):
         speak(SocketExchange, server.ws(script))
     assert caught.value.close_code == 1011
     assert caught.value.audio_delivered_s > 0
+
+
+def test_a_closed_socket_is_an_end(server, speak):
+    """A WebSocket that closes before the end is a truncation, though the exchange overlooks it."""
+
+    def script(peer):
+        peer.shake_hands()
+        peer.read_frame()
+        peer.send_frame(1, speech_messages()[0])
+        peer.send_frame(8, (1000).to_bytes(2, "big"))
+        peer.is_left()
+
+    with pytest.raises(TruncatedAudio, match="before saying that it was complete"):
+        speak(DeafExchange, server.ws(script))
 
 
 @pytest.mark.parametrize("reply", [b"{}", b"not json", b'{"audio": 3}'])
@@ -274,6 +311,46 @@ def test_asks_again_over_http(server, speak):
     assert audio.report.warnings == ("attempt 2 after ProviderUnavailable",)
 
 
+def test_waits_as_long_as_it_is_asked_to(server, speak):
+    """Before asking again the provider's wait is kept, but never past the limit of the whole."""
+
+    def script(peer):
+        peer.read_request()
+        if server.connections == 1:
+            peer.reply(status="429 Slow", headers="retry-after-ms: 300\r\nconnection: close\r\n")
+        elif server.connections == 2:
+            peer.reply(samples_of(TEXT), headers="connection: close\r\n")
+        else:
+            peer.reply(status="429 Slow", headers="retry-after: 9\r\nconnection: close\r\n")
+
+    url = server.http(script)
+    assert speak(PlainExchange, url, retry=Retry()).report.total_s >= 0.3
+    begin = time.monotonic()
+    with pytest.raises((TimedOut, RateLimited)):
+        speak(PlainExchange, url, retry=Retry(), timeouts=Timeouts(total_s=0.3))
+    assert time.monotonic() - begin < 6
+
+
+def test_what_failed_is_left_before_asking_again(server, speak):
+    """The connection of a failed attempt is given up before the next begins."""
+
+    def script(peer):
+        peer.read_request()
+        if server.connections == 1:
+            peer.is_left()
+        else:
+            assert server.left.wait(5)
+            peer.reply(samples_of(TEXT))
+
+    limits = Timeouts(first_audio_s=0.3)
+    retry = Retry(attempts=2, first_wait_s=0)
+
+    def wait_and_speak():
+        return speak(PlainExchange, server.http(script), timeouts=limits, retry=retry)
+
+    assert wait_and_speak().data == samples_of(TEXT)
+
+
 class LinesExchange(PlainExchange):
     """
     Gets lines: audio in base64, "error" for an error, "end" for the end.
@@ -294,7 +371,8 @@ class LinesExchange(PlainExchange):
         if isinstance(event, ResponseStarted):
             self.rest = b""
             if event.status == 413:
-                raise TextTooLong("Too long.", limit=int(event.headers["x-limit"]))
+                limit = int(event.headers["x-limit"])
+                raise TextTooLong("Too long.", code="Long", status=413, limit=limit)
             if event.status >= 300:
                 raise self.explain_error(event.status, event.headers, b"")
             return ()
@@ -309,6 +387,12 @@ class LinesExchange(PlainExchange):
             return Finished()
         if line == "error":
             return Failed(ProviderUnavailable("It broke.", code="Broken"))
+        if line.startswith("refuse "):
+            error = RequestRejected("No.", code=line[7:])
+            error.request_id = line[7:]
+            return Failed(error)
+        if line.startswith("use "):
+            return Facts(usage={"characters": float(line[4:])})
         if line.startswith("at "):
             self.download = HttpCall(method="GET", url=self.host + line[3:])
             return NextCall(self.download)
@@ -370,6 +454,7 @@ def test_a_connection_is_kept_after_the_end(server, face_name):
     def script(peer):
         while peer.read_request():
             peer.send(chunked(spoken() + b"end\n"))
+            peer.send(b"5\r\nmore\n\r\n")
             peer.send(b"0\r\n\r\n")
 
     assert speak_twice(face_name, server.http(script)) == [samples_of(TEXT)] * 2
@@ -377,18 +462,22 @@ def test_a_connection_is_kept_after_the_end(server, face_name):
 
 
 @pytest.mark.parametrize("face_name", ["sync", "async"])
-@pytest.mark.parametrize("closes", [True, False], ids=["cut", "silent"])
-def test_what_follows_the_end_is_not_waited_for(server, face_name, closes):
-    """A reply that has said all is whole, though its connection is cut then or falls silent."""
+@pytest.mark.parametrize("end", ["cut", "silent", "nonsense"])
+def test_what_follows_the_end_is_not_waited_for(server, face_name, end):
+    """A reply that has said all is whole, though its connection then is cut, silent or broken."""
 
     def script(peer):
         peer.read_request()
         peer.send(chunked(spoken() + b"end\n"))
-        if not closes:
+        if end == "nonsense":
+            peer.send(b"no size\r\n")
+        if end != "cut":
             peer.is_left()
 
+    begin = time.monotonic()
     assert speak_twice(face_name, server.http(script)) == [samples_of(TEXT)] * 2
     assert server.connections == 2
+    assert time.monotonic() - begin < 5
 
 
 def test_only_the_last_call_is_made_again(server, speak):
@@ -410,6 +499,40 @@ def test_only_the_last_call_is_made_again(server, speak):
     methods = [request.split(b" ")[0] for request in server.requests]
     assert methods == [b"POST", b"GET", b"GET", b"GET"]
     assert audio.report.warnings[-1] == "attempt 3 after ProviderUnavailable"
+
+
+def test_the_last_call_has_its_own_time(server, speak):
+    """What is made again after a limit has passed may take as long as the limit says."""
+
+    def script(peer):
+        head = peer.read_request()
+        if head.startswith(b"POST"):
+            peer.send(chunked(b"at /audio\n"))
+            peer.is_left()
+        elif len(server.requests) == 2:
+            peer.is_left()
+        else:
+            peer.send(chunked(spoken() + b"end\n") + b"0\r\n\r\n")
+
+    limits = Timeouts(first_audio_s=0.5)
+    retry = Retry(attempts=2, first_wait_s=0)
+    audio = speak(LinesExchange, server.http(script), timeouts=limits, retry=retry)
+    assert audio.data == samples_of(TEXT)
+    assert audio.report.warnings[-1] == "attempt 2 after TimedOut"
+
+
+def test_a_reply_is_left_for_the_next(server, speak):
+    """The connection of a reply that leads elsewhere is given up before going there."""
+
+    def script(peer):
+        if peer.read_request().startswith(b"POST"):
+            peer.send(chunked(b"at /audio\n"))
+            peer.is_left()
+        else:
+            assert server.left.wait(3)
+            peer.send(chunked(spoken() + b"end\n") + b"0\r\n\r\n")
+
+    assert speak(LinesExchange, server.http(script)).data == samples_of(TEXT)
 
 
 LONG = "One two three. " * 12
@@ -438,11 +561,12 @@ def test_smaller_requests_are_tried_once(server, speak):
 
     def script(peer):
         while peer.read_request():
-            peer.reply(status="413 Long", headers="x-limit: 60\r\n")
+            peer.reply(status="413 Long", headers="x-limit: 100\r\n")
 
     with pytest.raises(TextTooLong) as caught:
         speak(LinesExchange, server.http(script), text=LONG)
-    assert caught.value.limit == 60
+    error = caught.value
+    assert (error.limit, error.code, error.status) == (100, "Long", 413)
     assert len(server.requests) == 2
 
 
@@ -462,18 +586,35 @@ def test_no_smaller_requests_after_audio(server, speak):
 
 
 def test_facts_of_each_request(server, speak):
-    """Of each fact the report has a value a request; of one request, the last."""
+    """Of each fact the report has a value a request; of one request, the last; usage is summed."""
 
     def script(peer):
         number = 0
         while peer.read_request():
             number += 1
-            facts = b"say until first\nsay until %d\n" % number
+            facts = b"say until first\nuse 3\nuse 5\nsay until %d\n" % number
             peer.send(chunked(facts + spoken() + b"end\n") + b"0\r\n\r\n")
 
     report = speak(LinesExchange, server.http(script), text=LONG, segment_chars=100).report
     assert report.segments == 2
     assert report.facts == {"until": ("1", "2")}
+    assert report.usage == {"characters": 10.0}
+    assert report.request_ids == ("r-first", "r-1", "r-2")
+    assert [text for text in report.warnings if text.startswith("w ")] == ["w first", "w 1", "w 2"]
+
+
+def test_an_error_is_of_the_last_request(server, speak):
+    """An error tells the id of the request it came in."""
+
+    def script(peer):
+        peer.read_request()
+        peer.send(chunked(b"say id 1\n" + spoken() + b"end\n") + b"0\r\n\r\n")
+        peer.read_request()
+        peer.send(chunked(b"say id 2\nerror\n") + b"0\r\n\r\n")
+
+    with pytest.raises(ProviderUnavailable) as caught:
+        speak(LinesExchange, server.http(script), text=LONG, segment_chars=100)
+    assert caught.value.request_id == "r-2"
 
 
 def test_a_key_that_is_sent_back(server, speak, caplog):
@@ -487,6 +628,31 @@ def test_a_key_that_is_sent_back(server, speak, caplog):
     report = speak(LinesExchange, server.http(script)).report
     assert report.request_ids == ("r-***",)
     assert KEY not in caplog.text + repr(report)
+
+
+def test_a_key_that_another_call_sends_back(server, speak):
+    """The key of the first call is not shown where a later one, that has none, repeats it."""
+
+    def script(peer):
+        while head := peer.read_request():
+            line = b"at /audio\n" if head.startswith(b"POST") else b"refuse %b\n" % KEY.encode()
+            peer.send(chunked(line) + b"0\r\n\r\n")
+
+    with pytest.raises(RequestRejected) as caught:
+        speak(LinesExchange, server.http(script))
+    assert (caught.value.code, caught.value.request_id) == ("***", "***")
+
+
+def test_a_key_that_comes_in_a_message(server, speak):
+    """A key that a WebSocket sends back is not shown."""
+
+    def script(peer):
+        peer.shake_hands()
+        for each in [*speech_messages(), message(id=KEY)]:
+            peer.send_frame(1, each)
+        peer.is_left()
+
+    assert speak(SocketExchange, server.ws(script)).report.request_ids == ("***",)
 
 
 @pytest.mark.parametrize("status", ["400 No", "401 No", "429 No", "500 No"])

@@ -12,10 +12,11 @@ from vivavoce.authoring import (
     RateLimited,
     RequestRejected,
     SettingsError,
+    SseComment,
     TextTooLong,
     UnexpectedReply,
 )
-from vivavoce_qwen.errors import CODES, error_of_body, read_refusal
+from vivavoce_qwen.errors import CODES, error_of_body, read_refusal, status_comment
 
 JSON = {"content-type": "application/json"}
 
@@ -48,13 +49,15 @@ ROWS = [
     (429, "Throttling.AllocationQuota", "Token rate exceeded.", RateLimited, True),
     (429, "Throttling.AllocationQuota", "Free quota used up.", QuotaExceeded, False),
     (429, "insufficient_quota", "You exceeded your token limit.", RateLimited, True),
-    (429, "insufficient_quota", "Check your plan and billing.", QuotaExceeded, False),
+    (429, "insufficient_quota", "Upgrade your plan.", QuotaExceeded, False),
+    (429, "insufficient_quota", "Check your billing.", QuotaExceeded, False),
     (429, "CommodityNotPurchased", "", QuotaExceeded, False),
     (429, "PrepaidBillOverdue", "", QuotaExceeded, False),
     (429, "PostpaidBillOverdue", "", QuotaExceeded, False),
     (500, "InternalError", "", ProviderUnavailable, True),
     (500, "InternalError.Algo", "Engine failed.", ProviderUnavailable, True),
     (500, "InternalError.Algo", "An invalid parameter was given.", RequestRejected, False),
+    (500, "InternalError.Algo", "Parameter x is wrong.", RequestRejected, False),
     (500, "InternalError.Timeout", "", ProviderUnavailable, True),
     (500, "SystemError", "", ProviderUnavailable, True),
     (500, "ModelServiceFailed", "", ProviderUnavailable, True),
@@ -121,6 +124,17 @@ def test_the_limit_of_a_text(text, limit):
         ({"message": '{"error":{"code":"Throttling","message":"Slow."}}'}, "Throttling", "Slow."),
         ({"message": "<429> Throttling: Slow."}, "Throttling", "<429> Throttling: Slow."),
         ({"code": "Odd", "message": "<400> Arrearage: Pay."}, "Arrearage", "<400> Arrearage: Pay."),
+        (
+            {"code": "Throttling", "message": '{"code":"B","message":"Slow."}'},
+            "Throttling",
+            "Slow.",
+        ),
+        (
+            {"code": "Arrearage", "message": "<400> InvalidParameter: Pay."},
+            "Arrearage",
+            "<400> InvalidParameter: Pay.",
+        ),
+        ({"error": "busy", "code": "Throttling", "message": "Slow."}, "Throttling", "Slow."),
         ({"code": 7, "message": ["a"]}, "7", ""),
         ({}, "", ""),
     ],
@@ -139,6 +153,32 @@ def test_events_under_an_errors_status():
         error = hear(body, status=400, headers=headers).error
         assert isinstance(error, CredentialError)
         assert (error.code, error.status, error.request_id) == ("InvalidApiKey", 401, "r-2")
+    bare = body.replace(b":HTTP_STATUS/401\n", b"")
+    error = hear(bare, status=403, headers={"content-type": "text/event-stream"}).error
+    assert (type(error), error.status) == (CredentialError, 403)
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [(b"HTTP_STATUS/429", 429), (b"HTTP_STATUS/4290", None), (b"HTTP_STATUS/099", None)],
+)
+def test_the_status_of_an_event(text, status):
+    """A comment that is a status and nothing else tells it."""
+    assert status_comment(SseComment(text)) == status
+
+
+def test_an_error_that_is_nested_without_end():
+    """A refusal that cannot be read is an error of its status."""
+    error = hear(b"[" * 500_000, status=500, headers=JSON).error
+    assert isinstance(error, ProviderUnavailable)
+
+
+def test_a_long_message():
+    """Of a long message the beginning is shown."""
+    told = {"code": "Arrearage", "message": "x" * 5000}
+    error = hear(json.dumps(told).encode(), status=400, headers=JSON).error
+    assert len(error.message) < 620
+    assert "x…" in error.message
 
 
 def test_a_page_of_a_proxy():
@@ -154,6 +194,8 @@ def test_a_page_of_a_proxy():
 def test_a_request_id_in_a_header(name):
     """Where the body has no request id, the header's is taken."""
     assert hear(b"{}", status=400, headers={name: "r-3"}).error.request_id == "r-3"
+    body = b'{"code":"Arrearage","request_id":"r-4"}'
+    assert hear(body, status=400, headers={name: "r-3"}).error.request_id == "r-4"
 
 
 @pytest.mark.parametrize(
@@ -173,9 +215,10 @@ def test_how_long_to_wait(headers, wait_s):
 
 def test_the_service_may_forbid_to_ask_again():
     """A header that says so makes an error final that else would pass."""
-    headers = {"x-should-retry": "false"}
-    assert not hear(b'{"code":"Throttling"}', status=429, headers=headers).error.retryable
-    assert not hear(b'{"code":"SystemError"}', status=500, headers=headers).error.retryable
+    for word, retryable in (("false", False), ("False", False), ("true", True)):
+        headers = {"x-should-retry": word}
+        for status, body in ((429, b'{"code":"Throttling"}'), (500, b'{"code":"SystemError"}')):
+            assert hear(body, status=status, headers=headers).error.retryable is retryable
 
 
 @given(st.binary(max_size=300), st.sampled_from([200, 400, 429, 500]))

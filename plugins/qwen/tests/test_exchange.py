@@ -101,6 +101,16 @@ def test_text_is_sent_as_it_is():
     assert "今天天气".encode() in call.body
 
 
+def test_the_way_can_be_chosen():
+    """Events are asked for unless the option says to ask for a plain reply."""
+    synthesizer = QwenSynthesizer(ProviderConfig(credential=Secret("sk-1")))
+    accepted = [
+        synthesizer.exchange(request(options=options)).open().headers["accept"]
+        for options in ({}, {"transport": "http-sse"}, {"transport": "http"})
+    ]
+    assert accepted == ["text/event-stream", "text/event-stream", "application/json"]
+
+
 def test_instructions_go_where_the_page_says():
     """Instructions are sent in "input", and optimising them only where it is asked for."""
     model = card("qwen3-tts-instruct-flash")
@@ -155,13 +165,14 @@ def test_a_workspace_that_is_no_id(workspace):
 
 
 def test_the_probe_has_no_key():
-    """The call of the doctor goes to the same host without a key."""
+    """The call of the doctor goes to the same host without a key, and reads little."""
     call = QwenSynthesizer(ProviderConfig(credential=Secret("sk-1"))).probe()
     assert (call.method, call.url, dict(call.headers)) == (
         "GET",
         "https://dashscope.aliyuncs.com/api/v1",
         {},
     )
+    assert call.max_body_bytes == 1 << 20
 
 
 def test_optimising_without_instructions():
@@ -184,6 +195,33 @@ def test_a_whole_stream():
     assert last.other["audio_expires_at"] == "1766113409"
     assert last.other["audio_url"] == Secret(AUDIO_URL)
     assert "Signature" not in repr(last)
+
+
+def test_events_that_differ_in_their_audio_alone():
+    """What events repeat beside their audio is told once."""
+    assert len(hear(BODY).facts) == 2
+
+
+@pytest.mark.parametrize("place", [{"note": {"data": "AAAA"}}, {"audio": {"x": {"data": "AAAA"}}}])
+def test_data_that_is_no_audio(place):
+    """Data that stands elsewhere than the audio is never spoken, however often it comes."""
+    heard = hear(event({"output": place}) * 3 + BODY)
+    assert (heard.audio, heard.is_finished) == (SAMPLES, True)
+
+
+@pytest.mark.parametrize("reason", ["length", "", None, 7])
+def test_another_reason_is_no_end(reason):
+    """Only "stop" says that all was spoken."""
+    heard = hear(event(message(SAMPLES, finish=reason)))
+    assert (heard.audio, heard.is_finished, heard.error) == (SAMPLES, False, None)
+
+
+def test_an_expiry_of_another_form():
+    """A time of expiry that is no number is left out."""
+    told = message(SAMPLES, finish="stop")
+    told["output"]["audio"]["expires_at"] = "soon"
+    heard = hear(event(told))
+    assert (heard.is_finished, heard.facts[-1].other) == (True, {})
 
 
 @given(st.lists(st.integers(1, 400), max_size=12))
@@ -311,10 +349,25 @@ def test_a_stream_that_begins_with_a_wav_header(size):
     assert (heard.audio, heard.is_finished) == (SAMPLES, True)
 
 
+def test_a_stream_that_ends_in_doubt():
+    """Samples that might be the beginning of tags are spoken when nothing follows them."""
+    samples = SAMPLES[:50] + b"LI"
+    heard = hear(stream(wav(samples, size=50)))
+    assert (heard.audio, heard.is_finished) == (samples, True)
+
+
+def test_a_header_alone():
+    """A WAV header with nothing behind it is an error, and no sound."""
+    heard = hear(stream(b"RIFF\0\0\0\0WAVE"))
+    assert (heard.audio, heard.is_finished) == (b"", False)
+    assert isinstance(heard.error, UnexpectedReply)
+
+
 @pytest.mark.parametrize("samples", [b"RI", b"RIFF\0\0", b"RIFX" * 20, b"RIFF....WAVX" * 9])
-def test_samples_that_look_like_a_header(samples):
-    """Samples that only begin like a WAV are samples."""
-    heard = hear(stream(samples))
+@pytest.mark.parametrize("size", [10, 1000])
+def test_samples_that_look_like_a_header(samples, size):
+    """Samples that only begin like a WAV are samples, however they are cut."""
+    heard = hear(stream(*pieces(samples, size)))
     assert (heard.audio, heard.is_finished) == (samples, True)
 
 
@@ -340,16 +393,31 @@ def test_a_code_without_an_error_event():
     assert heard.error.code == "InvalidParameter"
 
 
-def test_a_status_without_a_code():
+@pytest.mark.parametrize(("status", "kind"), [(400, RequestRejected), (503, ProviderUnavailable)])
+def test_a_status_without_a_code(status, kind):
     """An event whose status is an error's is one, though it is called a result."""
-    heard = hear(event({}, status=503))
-    assert isinstance(heard.error, ProviderUnavailable)
+    assert isinstance(hear(event({}, status=status)).error, kind)
+    # Another comment does not take it away.
+    body = event({}, status=status).replace(b"\ndata:", b"\n:hello\ndata:")
+    assert isinstance(hear(body).error, kind)
+
+
+@pytest.mark.parametrize("signs", [{"status": 503}, {"kind": "error"}], ids=["status", "kind"])
+def test_an_error_in_the_form_of_the_audio_before(signs):
+    """An event that says it is an error is one, though it differs from speech in nothing else."""
+    heard = hear(event(message(SAMPLES)) + event(message(b"late"), **signs))
+    assert (heard.audio, heard.is_finished) == (SAMPLES, False)
+    assert heard.error is not None
 
 
 def test_a_status_is_of_its_event_alone():
     """A status holds for the event it stands in and not for those that follow."""
     body = BODY.replace(b"id:2\n", b":HTTP_STATUS/202\nid:2\n")
     assert hear(body).is_finished
+    bare = event({"code": "Unheard.Of"}).replace(b":HTTP_STATUS/200\n", b"")
+    heard = hear(event(message(SAMPLES), status=202) + bare)
+    assert isinstance(heard.error, RequestRejected)
+    assert heard.error.status == 200
 
 
 @pytest.mark.parametrize("text", ["not json", '{"output":', "[" * 100_000, '{"a":1}}'])
@@ -359,6 +427,7 @@ def test_an_event_that_is_no_json(text):
     assert isinstance(heard.error, UnexpectedReply)
     assert heard.audio == SAMPLES
     assert text not in str(heard.error)
+    assert heard.error.__cause__ is None
 
 
 @pytest.mark.parametrize("text", ["{}", "[]", "null", '{"output":null}', '{"output":{"audio":[]}}'])
@@ -369,7 +438,7 @@ def test_an_event_with_nothing_in_it(text):
     assert hear(event(text) + BODY).audio == SAMPLES
 
 
-@pytest.mark.parametrize("data", ["AAA", "A A=", "AAAA\\n", "é===", "AA-_"])
+@pytest.mark.parametrize("data", ["AAA", "A A=", "AAAA\\n", "\\u00e9", "é===", "AA-_"])
 def test_wrong_base64(data):
     """Audio that is no base64 ends the speech."""
     body = BODY + b""
@@ -459,6 +528,9 @@ def test_what_is_no_wav_of_ours(body):
             "https://b.oss-cn-wulanchabu.aliyuncs.com/a",
         ),
         ("https://dashscope.aliyuncs.com/a", "https://dashscope.aliyuncs.com/a"),
+        ("http://dashscope.aliyuncs.com/a", "https://dashscope.aliyuncs.com/a"),
+        ("https://b.oss.aliyuncs.com:443/a#b", "https://b.oss.aliyuncs.com/a"),
+        ("http://b.oss.aliyuncs.com:8080/a", "https://b.oss.aliyuncs.com:8080/a"),
     ],
 )
 def test_addresses_that_are_fetched(url, called):
@@ -504,14 +576,25 @@ def test_a_gateway_of_the_users_own():
     assert isinstance(heard.error, UnexpectedReply)
 
 
-def test_redirects():
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirects(status):
     """A redirect to a host of the service is followed, three times at the most."""
-    talk, heard = fetched()
-    for n in range(3):
-        reply(heard, talk, status=302, headers={"location": f"/b{n}.wav?Signature=x"})
+    talk, heard = fetched(status=status, headers={"location": "/b0.wav?Signature=x"})
+    for n in (1, 2):
+        reply(heard, talk, status=status, headers={"location": f"/b{n}.wav?Signature=x"})
+    assert heard.error is None
     assert heard.calls[-1].url == "https://bucket.oss-cn-beijing.aliyuncs.com/b2.wav?Signature=x"
-    reply(heard, talk, status=302, headers={"location": "/b.wav"})
+    assert len(heard.calls) == 4
+    reply(heard, talk, status=status, headers={"location": "/b.wav"})
     assert isinstance(heard.error, UnexpectedReply)
+    assert len(heard.calls) == 4
+
+
+def test_an_address_without_a_redirects_status():
+    """Another status is a refusal, wherever it points."""
+    _, heard = fetched(status=404, headers={"location": "/b.wav"})
+    assert isinstance(heard.error, RequestRejected)
+    assert len(heard.calls) == 1
 
 
 @pytest.mark.parametrize(
@@ -530,7 +613,9 @@ def test_redirects_elsewhere(where):
         (403, RequestRejected, False),
         (404, RequestRejected, False),
         (302, RequestRejected, False),
+        (408, ProviderUnavailable, True),
         (429, ProviderUnavailable, True),
+        (500, ProviderUnavailable, True),
         (503, ProviderUnavailable, True),
     ],
 )
@@ -554,10 +639,28 @@ def test_only_the_download_is_tried_again():
 
 def test_audio_inside_a_plain_reply():
     """Audio that a plain reply brings itself is spoken, bare or as a WAV."""
-    for data in (SAMPLES, wav()):
+    short = SAMPLES[:20] + b"LI"
+    for data, samples in (
+        (SAMPLES, SAMPLES),
+        (wav(), SAMPLES),
+        (b"RIFF\0\0", b"RIFF\0\0"),
+        (wav(short, size=20), short),
+    ):
         body = json.dumps(message(data, finish="stop")).encode()
         heard = hear(body, headers=JSON)
-        assert (heard.audio, heard.is_finished) == (SAMPLES, True)
+        assert (heard.audio, heard.is_finished) == (samples, True)
+        assert (heard.facts[0].request_id, heard.facts[0].usage) == (
+            REQUEST_ID,
+            {"characters": 6.0},
+        )
+
+
+def test_audio_inside_a_plain_reply_that_is_none():
+    """What is not ASCII is no base64, and ends the speech."""
+    told = message(SAMPLES, finish="stop")
+    told["output"]["audio"]["data"] += "é"
+    heard = hear(json.dumps(told).encode(), headers=JSON)
+    assert isinstance(heard.error, UnexpectedReply)
 
 
 @pytest.mark.parametrize(
@@ -572,8 +675,20 @@ def test_audio_inside_a_plain_reply():
         (json.dumps(message(finish="stop")).encode(), JSON),
         (b"\xff\xfe" * 50, {"content-type": "application/octet-stream"}),
         (b"[" * 2_000_000, JSON),
+        (b" " * (1 << 20) + json.dumps(message(SAMPLES)).encode(), JSON),
     ],
-    ids=["empty object", "empty", "nothing", "null", "cut", "HTML", "no audio", "binary", "deep"],
+    ids=[
+        "empty object",
+        "empty",
+        "nothing",
+        "null",
+        "cut",
+        "HTML",
+        "no audio",
+        "binary",
+        "deep",
+        "too long",
+    ],
 )
 def test_a_200_that_is_no_answer(body, headers):
     """A reply with neither audio nor an error is an error, and a short one."""
@@ -584,7 +699,9 @@ def test_a_200_that_is_no_answer(body, headers):
 
 
 def test_a_200_with_a_code():
-    """A code makes a plain reply an error, whatever its status."""
-    body = b'{"code":"Arrearage","message":"Overdue.","request_id":"r-1"}'
-    heard = hear(body, headers=JSON)
-    assert (heard.error.code, heard.error.request_id) == ("Arrearage", "r-1")
+    """A code makes a plain reply an error, whatever its status and whatever else it brings."""
+    told = {"code": "Arrearage", "message": "Overdue.", "request_id": "r-1"}
+    for more in ({}, message(SAMPLES), message(url=AUDIO_URL)):
+        heard = hear(json.dumps({**more, **told}).encode(), headers=JSON)
+        assert (heard.error.code, heard.error.request_id) == ("Arrearage", "r-1")
+        assert (heard.audio, heard.calls) == (b"", [])

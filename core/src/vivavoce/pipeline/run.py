@@ -245,6 +245,7 @@ class SpeechRun:
             self._started_s = self._runtime.now()
             self._announcer.started()
         try:
+            self._check_total()
             self._set_deadline()
             while not self._ready and self._end is None:
                 await self._step_or_retry()
@@ -518,6 +519,12 @@ class SpeechRun:
         self._ready.append(Chunk(data=data, start_s=at_s, marks=marks))
 
     # Limits
+
+    def _check_total(self) -> None:
+        """Give up what is over its time, though more may be at hand: waiting is not all there is."""
+        total_s = self._timeouts.total_s
+        if total_s is not None and self._elapsed_s() >= total_s:
+            raise self._timed_out("total", total_s)
 
     def _set_deadline(self) -> None:
         limit_s = self._phase()[1]

@@ -268,12 +268,12 @@ class _Events:
 
     def _take(self, event: SseEvent, outputs: list[Output]) -> None:
         cut = cut_string(event.data, b"data")
-        if cut is not None and cut[1] == self._known and event.event == "result":
+        is_error = event.event == "error" or (self._status or 0) >= 400
+        if cut is not None and cut[1] == self._known and not is_error:
             self._audio(decode_base64(cut[0]), outputs)
             return
         message, text = _cut_message(event.data, cut)
-        is_error = event.event == "error" or bool(message.get("code"))
-        if is_error or (self._status or 0) >= 400:
+        if is_error or message.get("code"):
             raise error_of_event(message, self._status, self._headers)
         audio = _audio_of(message)
         outputs.append(_facts_of(message, audio))
@@ -282,7 +282,8 @@ class _Events:
         # While it is being made this is the string "null".
         if isinstance(output, dict) and output.get("finish_reason") == "stop":
             self._end(outputs)
-        elif cut is not None:
+        elif cut is not None and audio.get("data") == "":
+            # Where the cut-out string stood elsewhere, it was no audio.
             self._known = cut[1]
 
     def _audio(self, data: bytes, outputs: list[Output]) -> None:

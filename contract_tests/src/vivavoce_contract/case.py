@@ -1,0 +1,556 @@
+"""
+What a clause is given: one model of a provider, a stage to put it on, and what came of it.
+
+A provider in this process is put on the stage as it is. One behind a network is given the
+address of a player, which serves a tape in place of the service; what it sends is compared there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import attrs
+from attrs import define, field, frozen
+
+from vivavoce import (
+    AsyncClient,
+    Audio,
+    Chunk,
+    Client,
+    ModelCard,
+    Registry,
+    Report,
+    Retry,
+    Settings,
+    SynthesizerInfo,
+    Timeouts,
+    Voice,
+)
+from vivavoce.authoring import (
+    Call,
+    Event,
+    Exchange,
+    Output,
+    Secret,
+    SynthesisRequest,
+    Synthesizer,
+    hookimpl,
+)
+from vivavoce_contract.tapes import Match, Tape
+
+if TYPE_CHECKING:
+    from vivavoce_contract.tapes.player import Player
+
+__all__ = [
+    "KEY",
+    "Case",
+    "Heard",
+    "Library",
+    "NoEvidence",
+    "Scenario",
+    "Stage",
+    "Subject",
+    "is_networked",
+]
+
+KEY = "sk-canary-4711-a1b2c3d4e5f6"
+"""The key every provider is given. It must be seen nowhere but in what is sent."""
+
+FaceName = Literal["sync", "async"]
+
+_WAITS = Timeouts(connect_s=5.0, first_audio_s=20.0, between_chunks_s=20.0)
+
+# The kit's own sentences, short, so that tapes are. Digits are read in every language.
+_SENTENCES = {
+    "de": ("Eins, zwei.", "Guten Tag."),
+    "en": ("One, two.", "Good morning."),
+    "es": ("Uno, dos.", "Buenos días."),
+    "fr": ("Un, deux.", "Bonjour."),
+    "it": ("Uno, due.", "Buongiorno."),
+    "ja": ("いち、に。", "おはようございます。"),
+    "ko": ("하나, 둘.", "안녕하세요."),
+    "nan": ("一，二。", "早安。"),
+    "pt": ("Um, dois.", "Bom dia."),
+    "ru": ("Один, два.", "Доброе утро."),
+    "wuu": ("一，二。", "早上好。"),
+    "yue": ("一，二。", "早晨。"),
+    "zh": ("一，二。", "早上好。"),
+    "zxx": ("One, two.", "Good morning."),
+}
+_DIGITS = ("1, 2.", "3, 4, 5.")
+
+
+class NoEvidence(Exception):
+    """There is no tape for what a clause asks; the message says which is missing."""
+
+
+@frozen(kw_only=True)
+class Scenario:
+    """
+    One thing the kit says, the same whenever it is recorded or played.
+
+    Attributes:
+        name: Part of the tape's file name.
+        text: What is said.
+        wishes: With which wishes.
+    """
+
+    name: str
+    text: str
+    wishes: Mapping[str, Any] = field(factory=dict)
+
+
+class Library:
+    """
+    The tapes there are.
+
+    Args:
+        folder: Where they lie, or None.
+        tapes: Tapes at hand, by name, for providers made on the spot.
+    """
+
+    def __init__(self, folder: Path | None = None, tapes: Mapping[str, Tape] | None = None) -> None:
+        self.folder = folder
+        self._paths = (
+            {path.name.removesuffix(".tape"): path for path in sorted(folder.glob("*.tape"))}
+            if folder is not None
+            else {}
+        )
+        self._tapes = dict(tapes or {})
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted({*self._paths, *self._tapes}))
+
+    def get(self, name: str) -> Tape | None:
+        """Return the tape of this name, read once, or None."""
+        if name not in self._tapes and name in self._paths:
+            self._tapes[name] = Tape.read(self._paths[name])
+        return self._tapes.get(name)
+
+
+@define
+class Log:
+    """What reached the provider's own code."""
+
+    requests: list[SynthesisRequest] = field(factory=list)
+    opened: int = 0
+
+
+class _Watched(Exchange):
+    """An exchange, and a note of whether it was opened: only then is anything sent."""
+
+    def __init__(self, inner: Exchange, log: Log) -> None:
+        self._inner = inner
+        self._log = log
+        self.format = inner.format
+
+    def open(self) -> Call:
+        self._log.opened += 1
+        return self._inner.open()
+
+    def receive(self, event: Event) -> Sequence[Output]:
+        return self._inner.receive(event)
+
+    def resume(self) -> Call | None:
+        return self._inner.resume()
+
+
+def watched(info: SynthesizerInfo, log: Log) -> SynthesizerInfo:
+    """Return *info* with a synthesizer that notes in *log* what it is asked."""
+    found: type[Synthesizer] = info.load_synthesizer()
+
+    class Watched(found):  # type: ignore[misc, valid-type]
+        def exchange(self, request: SynthesisRequest) -> Exchange:
+            log.requests.append(request)
+            return _Watched(super().exchange(request), log)
+
+    return attrs.evolve(info, synthesizer=Watched)
+
+
+@frozen
+class _Plugin:
+    """A provider as a plugin of its own."""
+
+    info: SynthesizerInfo
+
+    @hookimpl
+    def vivavoce_synthesizers(self) -> list[SynthesizerInfo]:
+        return [self.info]
+
+
+@define(kw_only=True)
+class Heard:
+    """
+    What came of one utterance.
+
+    Attributes:
+        chunks: As they came.
+        report: Of the stream.
+        error: What ended it, or None.
+        audio: The whole, where it was asked for as a whole.
+    """
+
+    chunks: list[Chunk] = field(factory=list)
+    report: Report | None = None
+    error: BaseException | None = None
+    audio: Audio | None = None
+
+    @property
+    def data(self) -> bytes:
+        """The bytes of all chunks, or of the whole."""
+        if self.audio is not None:
+            return self.audio.data
+        return b"".join(chunk.data for chunk in self.chunks)
+
+    def spoken(self) -> bytes:
+        """
+        Return the bytes of an utterance that ended well.
+
+        Raises:
+            BaseException: Whatever ended it otherwise.
+        """
+        if self.error is not None:
+            raise self.error
+        return self.data
+
+
+class Stage:
+    """
+    A provider put on, with a player in place of its service.
+
+    Made by :meth:`Case.stage`.
+
+    Attributes:
+        player: The player, or None for a provider in this process.
+        log: What reached the provider's code.
+    """
+
+    def __init__(self, case: Case, player: Player | None, base_url: str | None) -> None:
+        self.case = case
+        self.player = player
+        self.log = Log()
+        self._base_url = base_url
+        self.registry = Registry.of(_Plugin(watched(case.info, self.log)))
+
+    @property
+    def was_sent(self) -> bool:
+        """Whether anything left for the provider: a byte on the wire, or an exchange opened."""
+        if self.player is not None:
+            return self.player.bytes_received > 0 or self.player.connections > 0
+        return self.log.opened > 0
+
+    def settings(self, **changes: Any) -> dict[str, Any]:
+        """Return the arguments of a client."""
+        return {
+            "api_key": Secret(KEY),
+            "base_url": self._base_url,
+            "timeouts": _WAITS,
+            "retry": Retry(attempts=1),
+            "settings": Settings(),
+            "registry": self.registry,
+            **changes,
+        }
+
+    def client(self, **changes: Any) -> Client:
+        """Return a client of the sync face; close it."""
+        return Client(self.case.selector, **self.settings(**changes))
+
+    def aclient(self, **changes: Any) -> AsyncClient:
+        """Return a client of the async face; close it."""
+        return AsyncClient(self.case.selector, **self.settings(**changes))
+
+    def hear(
+        self,
+        scenario: Scenario,
+        *,
+        face: FaceName = "sync",
+        as_whole: bool = False,
+        client: Mapping[str, Any] | None = None,
+        **wishes: Any,
+    ) -> Heard:
+        """
+        Say *scenario* in one of the faces, to its end, and return what came of it.
+
+        Args:
+            scenario: What to say.
+            face: Which face.
+            as_whole: Whether to ask for the whole rather than for a stream.
+            client: Arguments of the client that differ.
+            **wishes: Over those of the scenario.
+        """
+        given = {**scenario.wishes, **wishes}
+        options = dict(client or {})
+        if face == "sync":
+            return self._hear_sync(scenario.text, given, options, as_whole=as_whole)
+        return asyncio.run(self._hear_async(scenario.text, given, options, as_whole=as_whole))
+
+    def _hear_sync(
+        self, text: str, wishes: dict[str, Any], options: dict[str, Any], *, as_whole: bool
+    ) -> Heard:
+        heard = Heard()
+        try:
+            with self.client(**options) as client:
+                if as_whole:
+                    heard.audio = client.synthesize(text, **wishes)
+                    heard.report = heard.audio.report
+                    return heard
+                with client.stream(text, **wishes) as stream:
+                    try:
+                        heard.chunks.extend(stream)
+                    finally:
+                        heard.report = stream.report
+        except Exception as error:  # noqa: BLE001 - a clause looks at whatever it is
+            heard.error = error
+        return heard
+
+    async def _hear_async(
+        self, text: str, wishes: dict[str, Any], options: dict[str, Any], *, as_whole: bool
+    ) -> Heard:
+        heard = Heard()
+        try:
+            async with self.aclient(**options) as client:
+                if as_whole:
+                    heard.audio = await client.synthesize(text, **wishes)
+                    heard.report = heard.audio.report
+                    return heard
+                async with client.stream(text, **wishes) as stream:
+                    try:
+                        async for chunk in stream:
+                            heard.chunks.append(chunk)
+                    finally:
+                        heard.report = stream.report
+        except Exception as error:  # noqa: BLE001 - a clause looks at whatever it is
+            heard.error = error
+        return heard
+
+
+@frozen(kw_only=True)
+class Subject:
+    """
+    Who is examined, and with what; see :class:`vivavoce_contract.ProviderContract`.
+
+    Attributes:
+        info: The provider.
+        registry: Where it is from.
+        library: The tapes.
+        own_voices: By model, the id of a voice of the user's own that the tapes were made with.
+        ways: By name, options that lead another way to the same audio.
+        match: What of a request is compared with the tapes that are recorded.
+        also: Other hosts that the service sends its clients to, for recording.
+    """
+
+    info: SynthesizerInfo
+    registry: Registry
+    library: Library
+    own_voices: Mapping[str, str] = field(factory=dict)
+    ways: Mapping[str, Mapping[str, Any]] = field(factory=dict)
+    match: Match | None = None
+    also: tuple[str, ...] = ()
+
+
+def is_networked(card: ModelCard) -> bool:
+    """Return whether a model is reached over a network."""
+    return card.transports != ("local",)
+
+
+@define
+class Case:
+    """
+    One model under examination.
+
+    Attributes:
+        subject: Its provider.
+        card: Its card.
+        capability: The capability the clause is about, or empty.
+        used: The tapes that were played.
+        stages: The stages it was put on.
+    """
+
+    subject: Subject
+    card: ModelCard
+    capability: str = ""
+    used: list[Tape] = field(factory=list)
+    stages: list[Stage] = field(factory=list)
+
+    @property
+    def info(self) -> SynthesizerInfo:
+        """The provider."""
+        return self.subject.info
+
+    @property
+    def selector(self) -> str:
+        """What to write to use the model."""
+        return f"{self.info.name}/{self.card.name}"
+
+    @property
+    def is_networked(self) -> bool:
+        """Whether it is reached over a network."""
+        return is_networked(self.card)
+
+    @property
+    def is_claimed(self) -> bool:
+        """Whether the capability of the clause is claimed with a plain yes, or there is none."""
+        return not self.capability or bool(self.card.capabilities[self.capability])
+
+    # What is said
+
+    @property
+    def language(self) -> str:
+        """The language of the kit's sentences: the voice's own, else the first that is claimed."""
+        voice = self.default_voice
+        own = voice.languages[:1] if voice is not None else ()
+        claimed = [str(tag) for tag in self.card.capabilities.languages.values]
+        first = own[0] if own else claimed[0] if claimed else "und"
+        # English is spoken by most, and read by those who look at the tapes.
+        english = [tag for tag in claimed if tag.partition("-")[0] == "en"]
+        return english[0] if english and first.partition("-")[0] in ("zh", "en") else first
+
+    @property
+    def default_voice(self) -> Voice | None:
+        """The model's default voice, or None."""
+        voices = {voice.id: voice for voice in self.info.voices()}
+        return voices.get(self.card.default_voice)
+
+    def sentence(self, language: str | None = None, number: int = 0) -> str:
+        """Return one of the kit's sentences in a language."""
+        primary = (language or self.language).partition("-")[0].lower()
+        return _SENTENCES.get(primary, _DIGITS)[number]
+
+    def _own_voice(self) -> dict[str, str]:
+        if self.card.default_voice or self.card.capabilities.stock_voices.support != "no":
+            return {}
+        own = self.subject.own_voices.get(self.card.name)
+        if own is None:
+            msg = f"{self.card.name} speaks with voices of one's own alone. Name one in own_voices."
+            raise NoEvidence(msg)
+        return {"voice": own}
+
+    def scenario(self, name: str = "speak") -> Scenario:
+        """
+        Return a scenario by its name.
+
+        ``speak``, ``second``, ``instructions``, ``way-NAME``, ``language-TAG``, ``voice-ID``, and
+        ``client-NAME`` or ``client-NAME-WAY``: what ``speak`` says, recorded with another client.
+        """
+        kind, _, value = name.partition("-")
+        wishes: dict[str, Any] = self._own_voice()
+        text = self.sentence()
+        if kind == "second":
+            text = self.sentence(number=1)
+        elif kind == "instructions":
+            wishes["instructions"] = "Cheerful and quick."
+        elif kind == "client":
+            wishes["options"] = dict(self.subject.ways.get(value.rpartition("-")[2], {}))
+        elif kind == "way":
+            wishes["options"] = dict(self.subject.ways[value])
+        elif kind == "language":
+            wishes["language"] = value
+            text = self.sentence(value)
+        elif kind == "voice":
+            wishes["voice"] = value
+        return Scenario(name=name, text=text, wishes=wishes)
+
+    def scenarios(self) -> list[Scenario]:
+        """Return every scenario that a tape is needed for."""
+        names = ["speak", "second", *(f"way-{way}" for way in self.subject.ways)]
+        if self.card.capabilities.instructions:
+            names.append("instructions")
+        names += [f"language-{tag}" for tag in self.sample_languages()]
+        names += [f"voice-{voice.id}" for voice in self.sample_voices()]
+        return [self.scenario(name) for name in names]
+
+    def sample_languages(self) -> list[str]:
+        """Return some of the languages and varieties that are claimed: the ends and the middle."""
+        claims = self.card.capabilities
+        spoken = _some([str(tag) for tag in claims.languages.values], 3)
+        varieties = _some([str(tag) for tag in claims.dialects.values], 2)
+        return list(dict.fromkeys([*spoken, *varieties]))
+
+    def sample_voices(self) -> list[Voice]:
+        """Return some of the stock voices of the model: the ends, the middle, one with a blank."""
+        voices = [voice for voice in self.info.voices() if self.card.name in voice.models]
+        blank = [voice for voice in voices if " " in voice.id][:1]
+        return list({voice.id: voice for voice in [*_some(voices, 3), *blank]}.values())
+
+    # Where it is said
+
+    def tape(self, scenario: Scenario | str = "speak") -> Tape:
+        """
+        Return the tape of a scenario, and note that it was used.
+
+        Raises:
+            NoEvidence: If there is none.
+        """
+        name = scenario if isinstance(scenario, str) else scenario.name
+        full = tape_name(self.card.name, name)
+        found = self.subject.library.get(full)
+        if found is None:
+            msg = f"There is no tape {full}.tape."
+            raise NoEvidence(msg)
+        self.used.append(found)
+        return found
+
+    def tapes_for(self, *names: str) -> tuple[Tape, ...]:
+        """
+        Return the tapes of some scenarios where this case needs them.
+
+        None for a provider in this process, and none where the capability of the clause is not
+        claimed: then nothing may be sent, and the player has no answer.
+        """
+        if not (self.is_networked and self.is_claimed):
+            return ()
+        return tuple(self.tape(name) for name in names)
+
+    @contextmanager
+    def stage(self, *tapes: Tape, speed: float = 0.0) -> Iterator[Stage]:
+        """Give a stage with a player that serves *tapes*; none are needed in this process."""
+        with ExitStack() as stack:
+            player = None
+            base_url = None
+            if self.is_networked:
+                from vivavoce_contract.tapes.player import Player
+
+                player = stack.enter_context(Player(*tapes, speed=speed))
+                base_url = player.base_url(tapes[0]) if tapes else player.http_url
+            stage = Stage(self, player, base_url)
+            self.stages.append(stage)
+            yield stage
+
+    def hear(self, name: str = "speak", **given: Any) -> Heard:
+        """Say a scenario on a stage of its own with its own tape, and check what was sent."""
+        with self.stage(*self.tapes_for(name)) as stage:
+            heard = stage.hear(self.scenario(name), **given)
+            check_player(stage)
+            return heard
+
+
+class SentOtherwise(AssertionError):
+    """What the provider sent is not what the tape was recorded with."""
+
+
+def check_player(stage: Stage) -> None:
+    """
+    Accept what was sent, or refuse it.
+
+    Raises:
+        SentOtherwise: If it differs from what the tapes were recorded with.
+    """
+    if stage.player is not None and stage.player.differences:
+        msg = "It sent something else than was recorded: " + "; ".join(stage.player.differences)
+        raise SentOtherwise(msg)
+
+
+def tape_name(model: str, scenario: str) -> str:
+    """Return the file name, without its ending, of a tape."""
+    return f"{model}.{scenario}".replace(" ", "_").replace("/", "_")
+
+
+def _some(items: Sequence[Any], count: int) -> list[Any]:
+    """Return up to *count* of *items*: the ends, and what lies evenly between."""
+    if len(items) <= count:
+        return list(items)
+    return [items[round(n * (len(items) - 1) / (count - 1))] for n in range(count)]

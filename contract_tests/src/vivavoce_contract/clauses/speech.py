@@ -1,0 +1,417 @@
+"""Speech itself: whole, in a stream, and of which texts."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import attrs
+
+from vivavoce import (
+    AudioFormat,
+    CapabilityError,
+    Chunk,
+    InvalidValue,
+    NoAudio,
+    TimedOut,
+    VivavoceError,
+)
+from vivavoce_contract.case import Case, Heard, Stage, check_player, tape_name
+from vivavoce_contract.clause import Clauses, Unmet, need
+from vivavoce_contract.tapes import Tape, derive
+
+synthesis = Clauses("synthesis", "SYN")
+streaming = Clauses("streaming", "STR")
+text = Clauses("text", "TXT")
+
+_EXCHANGE = "the exchange: open() and receive()"
+
+# Seconds a character of the kit's sentences may last: speech is slower than the one and
+# faster than the other, in every script.
+_SHORTEST_S, _LONGEST_S = 0.01, 1.5
+
+
+def source_format(case: Case) -> AudioFormat:
+    """Return the format of plain samples at the model's own rate."""
+    return AudioFormat(sample_rate_hz=int(case.card.capabilities.sample_rates_hz.values[0]))
+
+
+def anything(tape: Tape) -> Tape:
+    """Return *tape* as the answer to whatever is said."""
+    match = attrs.evolve(tape.header.match, body=())
+    return attrs.evolve(tape, header=attrs.evolve(tape.header, match=match))
+
+
+# Synthesis
+
+
+@synthesis(where=_EXCHANGE)
+def speaks(case: Case) -> None:
+    """A sentence is spoken: audible, and as long as speech of its length."""
+    data = case.hear(as_whole=True).spoken()
+    seconds = source_format(case).duration_s(len(data))
+    shortest = _SHORTEST_S * len(case.sentence())
+    longest = _LONGEST_S * len(case.sentence()) + 1.0
+    need(shortest <= seconds <= longest, f"{len(case.sentence())} characters last {seconds:.2f} s")
+
+
+@synthesis(where="what the synthesizer keeps between requests")
+def speaks_again(case: Case) -> None:
+    """The same sentence twice is spoken twice, alike in length within a fifth."""
+    with case.stage(*case.tapes_for("speak")) as stage:
+        first = stage.hear(case.scenario()).spoken()
+        second = stage.hear(case.scenario()).spoken()
+    need(0.8 <= len(second) / len(first) <= 1.25, f"{len(first)} bytes, then {len(second)}")
+
+
+@synthesis(where="what the synthesizer keeps between requests")
+def keeps_texts_apart(case: Case) -> None:
+    """Another sentence by the same client is other audio, and the first stays what it was."""
+    with case.stage(*case.tapes_for("speak", "second")) as stage, stage.client() as client:
+        one, other = case.scenario(), case.scenario("second")
+        first = client.synthesize(one.text, **one.wishes).data
+        second = client.synthesize(other.text, **other.wishes).data
+        again = client.synthesize(one.text, **one.wishes).data
+        check_player(stage)
+    need(first != second, "two sentences are the same audio")
+    need(abs(len(first) - len(again)) <= len(first) // 5, "the first sentence changed its length")
+
+
+@synthesis(where="the options that choose another way")
+def every_way_is_the_same(case: Case) -> None:
+    """Every way to the audio that the contract names leads to the same samples."""
+    expected = case.hear(as_whole=True).spoken()
+    for way in case.subject.ways:
+        for as_whole in (True, False):
+            data = case.hear(f"way-{way}", as_whole=as_whole).spoken()
+            need(data == expected, f"by the way {way!r} the audio is another")
+
+
+@synthesis(where="SynthesisRequest.voice")
+def uses_the_voice_it_reports(case: Case) -> None:
+    """The voice that is used is the one the report names: the default unless another is asked."""
+    with case.stage(*case.tapes_for("speak")) as stage:
+        heard = stage.hear(case.scenario())
+        heard.spoken()
+        asked = stage.log.requests[0].voice
+    assert heard.report is not None
+    expected = case.scenario().wishes.get("voice") or case.card.default_voice
+    need(heard.report.voice == expected, f"the report names {heard.report.voice!r}")
+    need((asked.id if asked else "") == expected, f"{asked!r} was asked")
+
+
+def _of_other_clients(case: Case) -> list[str]:
+    """Return the scenarios of this model that another client was recorded with."""
+    prefix = tape_name(case.card.name, "client-")
+    known = [name for name in case.subject.library if name.startswith(prefix)]
+    return [name.removeprefix(tape_name(case.card.name, "")) for name in known]
+
+
+@synthesis(where="the request the exchange makes", applies=lambda case: bool(_of_other_clients(case)))
+def plays_what_others_recorded(case: Case) -> None:
+    """A tape that another client was recorded with is played to the same audio."""
+    expected = case.hear().spoken()
+    for name in _of_other_clients(case):
+        with case.stage(case.tape(name)) as stage:
+            data = stage.hear(case.scenario(name)).spoken()
+            check_player(stage)
+        need(data == expected, f"by the tape {name} the audio is another")
+
+
+# Streaming
+
+
+@streaming(where="whether the exchange gives audio as it comes", capability="stream_out")
+def begins_early(case: Case) -> None:
+    """The first chunk is out before the last of the audio has been made."""
+    try:
+        if case.is_networked:
+            _begins_before_the_tape_ends(case)
+        else:
+            _begins_before_all_is_made(case)
+    except (Unmet, TimedOut) as error:
+        if case.is_claimed:
+            raise
+        # There is nothing to refuse: whoever reads a stream gets the whole of it, later.
+        case.stages.clear()
+        msg = f"{case.selector} does not stream: {error}"
+        raise CapabilityError(msg, capability="stream_out") from error
+
+
+# Below this the beginning cannot be told from the end on a busy machine.
+_TELLABLE_S = 0.1
+
+
+def _begins_before_all_is_made(case: Case) -> None:
+    said = attrs.evolve(case.scenario(), text=_long_text(case))
+    with case.stage() as stage:
+        # The best of three, since a machine may be busy just as it begins.
+        for _ in range(3):
+            heard = stage.hear(said)
+            heard.spoken()
+            # One chunk that holds everything is no stream, however early it comes.
+            need(len(heard.chunks) > 1, "all of a long text came in one chunk")
+            assert heard.report is not None
+            total_s, first_s = heard.report.total_s, heard.report.ttfa_s or 0.0
+            if total_s < _TELLABLE_S or first_s < total_s / 2:
+                return
+    need(condition=False, found=f"of {total_s:.2f} s the first audio took {first_s:.2f} s")
+
+
+def _long_text(case: Case) -> str:
+    return " ".join([case.sentence(), case.sentence(number=1)] * 12)
+
+
+def _begins_before_the_tape_ends(case: Case) -> None:
+    with case.stage(case.tape("speak")) as stage:
+        assert stage.player is not None
+        borders = sum(1 for event in case.used[-1].events if event.k == "chunk")
+        need(borders > 2, f"the tape has {borders} chunks: too few to tell")
+        stage.player.hold_after(chunks=borders // 2)
+        scenario = case.scenario()
+        client = stage.client(timeouts=attrs.evolve(stage.settings()["timeouts"], first_audio_s=5))
+        with client, client.stream(scenario.text, **scenario.wishes) as stream:
+            try:
+                first = next(stream)
+            finally:
+                stage.player.release()
+            need(first.data, "the first chunk is empty")
+            for _ in stream:
+                pass
+
+
+@streaming(where="core aligns samples; a middleware or a container may tear them")
+def gives_whole_samples(case: Case) -> None:
+    """Each chunk holds whole samples, and none is empty."""
+    heard = case.hear()
+    heard.spoken()
+    size = source_format(case).frame_bytes
+    for chunk in heard.chunks:
+        need(len(chunk.data) % size == 0, f"a chunk of {len(chunk.data)} bytes tears a sample")
+        need(chunk.data or chunk.marks, "a chunk with nothing in it")
+
+
+@streaming(where=_EXCHANGE)
+def streams_what_it_synthesizes(case: Case) -> None:
+    """The stream's chunks, joined, are what synthesize gives."""
+    with case.stage(*case.tapes_for("speak")) as stage:
+        streamed = stage.hear(case.scenario()).spoken()
+        whole = stage.hear(case.scenario(), as_whole=True).spoken()
+    need(streamed == whole, f"{len(streamed)} bytes streamed, {len(whole)} as a whole, or others")
+
+
+@streaming(where="Chunk.start_s")
+def chunks_follow_each_other(case: Case) -> None:
+    """Each chunk begins where the one before it ended, and the report adds them up."""
+    heard = case.hear()
+    heard.spoken()
+    audio_format, at = source_format(case), 0
+    for chunk in heard.chunks:
+        begin = audio_format.duration_s(at)
+        need(abs(chunk.start_s - begin) < 1e-6, f"a chunk begins at {chunk.start_s}, not {begin}")
+        at += len(chunk.data)
+    assert heard.report is not None
+    seconds = audio_format.duration_s(at)
+    need(abs(heard.report.audio_s - seconds) < 1e-6, f"the report says {heard.report.audio_s} s")
+
+
+@streaming(where="how the exchange ends: Finished")
+def ends_once(case: Case) -> None:
+    """After its end a stream gives nothing more, and stays at its end."""
+    scenario = case.scenario()
+    with case.stage(*case.tapes_for("speak")) as stage, stage.client() as client:
+        with client.stream(scenario.text, **scenario.wishes) as stream:
+            chunks: list[Chunk] = list(stream)
+            need(chunks, "no chunk came")
+            need(list(stream) == [], "something came after the end")
+            need(stream.report.end == "complete", f"the report says {stream.report.end}")
+
+
+def _on_network(case: Case) -> bool:
+    return case.is_networked
+
+
+@streaming(where="what the exchange keeps between events", applies=_on_network)
+def borders_mean_nothing(case: Case) -> None:
+    """However the reply is cut into pieces, the audio is the same."""
+    expected = case.hear().spoken()
+    # Byte by byte where heads and first audio are; all of it would take seconds.
+    rest = 1 << 20
+    for sizes in ((*[1] * 1500, rest), (*[7] * 700, rest), (1000, 1, 30_000), (rest,)):
+        with case.stage(derive.rechunk(case.tape(), sizes)) as stage:
+            data = stage.hear(case.scenario()).spoken()
+        need(data == expected, f"in pieces of {sizes[:3]} bytes the audio is another")
+
+
+@streaming(where="whether the exchange waits for the provider's own end", applies=_on_network)
+def a_cut_is_no_end(case: Case) -> None:
+    """A reply that is cut anywhere is a typed error with a beginning of the audio, never an end."""
+    expected = case.hear().spoken()
+    size = sum(len(event.data) for event in case.tape().events if event.k == "chunk")
+    for at in sorted({0, 1, size // 3, size // 2, size * 9 // 10, size - 3}):
+        with case.stage(derive.cut(case.tape(), at=at)) as stage:
+            heard = stage.hear(case.scenario())
+        what = f"cut after {at} of {size} bytes"
+        if heard.error is None:
+            # What is left out may be no more than the blank line behind the provider's end.
+            need(heard.data == expected, f"{what}, it ended as if it were whole")
+            continue
+        need(isinstance(heard.error, VivavoceError), f"{what}: {heard.error!r}")
+        need(expected.startswith(heard.data), f"{what}, other audio came")
+
+
+# Text
+
+
+def _refused_unsent(case: Case, said: str, kind: type[Exception] = InvalidValue) -> None:
+    with case.stage() as stage:
+        heard = stage.hear(attrs.evolve(case.scenario(), text=said))
+        need(isinstance(heard.error, kind), f"{said!r} gave {heard.error!r}")
+        need(not stage.was_sent, f"{said!r} was sent before it was refused")
+
+
+@text(where="the plan: no plugin is asked")
+def refuses_nothing(case: Case) -> None:
+    """An empty text is refused, and nothing is sent."""
+    _refused_unsent(case, "")
+
+
+@text(where="the plan: no plugin is asked")
+def refuses_the_unspeakable(case: Case) -> None:
+    """A text with nothing to speak is refused, and nothing is sent."""
+    for said in (" \n\t", "...", "?!", "\u200b\u200d", "。、"):
+        _refused_unsent(case, said)
+
+
+@text(where="the plan: no plugin is asked")
+def refuses_what_cannot_be_sent(case: Case) -> None:
+    """A lone surrogate or a NUL is refused, and nothing is sent."""
+    for said in ("a\ud800b", "a\x00b"):
+        _refused_unsent(case, said)
+
+
+_CORNERS = (
+    "It's 3 o'clock — “quoted”, 50 % & <b>bold</b> {x} \\n.",
+    "Price: €5, £6, ¥7; 1/2; 10³; α+β.",
+    "Smile 😀 and 👩‍👩‍👧 go.",
+    "e\u0301a\u0308 combined.",
+    "Line one.\nLine two.\r\nLine three.",
+    "A\u2028B\u0085C.",
+    "Wordwithoutanyblankthatgoesonandonandonandonandon.",
+)
+
+
+def _said(stage: Stage) -> str:
+    return "".join(request.text for request in stage.log.requests)
+
+
+def _hear_text(case: Case, said: str, **wishes: Any) -> tuple[Heard, Stage]:
+    """Say a text that no tape was recorded with; its answer is that of another."""
+    tapes = [anything(tape) for tape in case.tapes_for("speak")]
+    with case.stage(*tapes) as stage:
+        heard = stage.hear(attrs.evolve(case.scenario(), text=said), **wishes)
+        check_player(stage)
+    return heard, stage
+
+
+@text(where="how the exchange writes the text into its request")
+def takes_corner_texts(case: Case) -> None:
+    """Quotes, symbols, emoji, joined letters, line ends and long words are sent as they are."""
+    for said in _CORNERS:
+        heard, stage = _hear_text(case, said)
+        if isinstance(heard.error, NoAudio) and not case.is_networked:
+            continue  # an engine that has no word for it says so
+        heard.spoken()
+        need(_said(stage) == said, f"{said!r} was asked as {_said(stage)!r}")
+        if stage.player is not None:
+            _is_in_the_request(stage, said)
+
+
+def _is_in_the_request(stage: Stage, said: str) -> None:
+    """Look for the text in what went over the wire, however JSON writes it."""
+    assert stage.player is not None
+    import json
+
+    def strings(value: object) -> list[str]:
+        if isinstance(value, str):
+            return [value]
+        below: Sequence[object] = ()
+        if isinstance(value, dict):
+            below = list(value.values())
+        elif isinstance(value, list):
+            below = value
+        return list(itertools.chain.from_iterable(map(strings, below)))
+
+    for seen in stage.player.requests:
+        if not seen.body:
+            continue
+        try:
+            found = strings(json.loads(seen.body))
+        except ValueError:
+            found = [seen.body.decode("utf-8", "replace")]
+        if any(said in one for one in found):
+            return
+    need(condition=False, found=f"{said!r} is in no request")
+
+
+def _limit(case: Case) -> int | None:
+    claim = case.card.capabilities.max_text
+    return None if claim.maximum is None else int(claim.maximum)
+
+
+def _measure(case: Case) -> Callable[[str], int]:
+    in_bytes = case.card.capabilities.max_text.unit in ("bytes", "tokens")
+    return (lambda said: len(said.encode())) if in_bytes else len
+
+
+def _text_of(size: int) -> str:
+    """Return ASCII sentences of exactly *size* characters."""
+    # Long words, since an engine may take as long for each as for a short one.
+    words = f"One {'n' * 95}. "
+    return (words * (size // len(words) + 1))[: size - 1].rstrip(" .").ljust(size - 1, "n") + "."
+
+
+@text(where="the card's max_text", applies=lambda case: _limit(case) is not None)
+def keeps_its_limit(case: Case) -> None:
+    """A text at the limit and one above it are spoken whole, in requests within the limit."""
+    limit = _limit(case)
+    assert limit is not None
+    half = b"" if case.is_networked else _hear_text(case, _text_of(limit // 2))[0].spoken()
+    for size in (limit, limit + 1):
+        heard, stage = _hear_text(case, _text_of(size))
+        heard.spoken()
+        need(_said(stage) == _text_of(size), f"of {size} characters some were lost or changed")
+        longest = max(map(_measure(case), (request.text for request in stage.log.requests)))
+        need(longest <= limit, f"a request measures {longest}, above the limit {limit}")
+        need(size <= limit or len(stage.log.requests) > 1, f"{size} went in one request")
+        need(len(heard.data) > 1.4 * len(half), f"of {size} characters not all were heard")
+
+
+@text(where="how the exchange joins what comes")
+def joins_requests_without_loss(case: Case) -> None:
+    """A text spoken in several requests has the audio of each, whole and in order."""
+    once = _hear_text(case, case.sentence())[0].spoken()
+    said = " ".join([case.sentence()] * 3)
+    heard, stage = _hear_text(case, said, segment_chars=len(case.sentence()) + 1)
+    data = heard.spoken()
+    count = len(stage.log.requests)
+    need(count == 3, f"three sentences went in {count} requests")
+    if case.is_networked:
+        need(data == once * 3, "the joined audio is not that of the requests")
+    else:
+        need(len(data) > 2 * len(once), f"three sentences have {len(data)} bytes, one {len(once)}")
+
+
+@text(where="what the client and the synthesizer keep")
+def goes_on_after_a_refusal(case: Case) -> None:
+    """After a refused text the same client speaks the next."""
+    scenario = case.scenario()
+    with case.stage(*case.tapes_for("speak")) as stage, stage.client() as client:
+        try:
+            client.synthesize("...", **scenario.wishes)
+        except InvalidValue:
+            pass
+        else:
+            need(condition=False, found="a text with nothing to speak was spoken")
+        need(client.synthesize(scenario.text, **scenario.wishes).data, "nothing was spoken then")
