@@ -79,7 +79,7 @@ def _model(row: ModelRow) -> tuple[str, ...]:
         f"`{row.name}`",
         f"`{row.alias_of}`" if row.alias_of else "",
         row.voices,
-        ", ".join(row.transports) + (" (not yet)" if row.is_realtime else ""),
+        ", ".join(row.transports),
         ", ".join(row.regions),
         ", ".join(limits),
     )

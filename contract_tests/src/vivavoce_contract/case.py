@@ -8,7 +8,8 @@ address of a player, which serves a tape in place of the service; what it sends 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,8 +20,10 @@ from attrs import define, field, frozen
 from vivavoce import (
     AsyncClient,
     Audio,
+    AudioFormat,
     Chunk,
     Client,
+    Mark,
     ModelCard,
     Registry,
     Report,
@@ -34,6 +37,8 @@ from vivavoce.authoring import (
     Call,
     Event,
     Exchange,
+    LocalCall,
+    LocalSink,
     Output,
     Secret,
     SynthesisRequest,
@@ -47,6 +52,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KEY",
+    "PROSODY",
     "Case",
     "Heard",
     "Library",
@@ -59,6 +65,9 @@ __all__ = [
 
 KEY = "sk-canary-4711-a1b2c3d4e5f6"
 """The key every provider is given. It must be seen nowhere but in what is sent."""
+
+PROSODY: Mapping[str, float] = {"rate": 1.5, "pitch": 6.0, "volume": -12.0}
+"""How the kit asks for each wish about prosody."""
 
 FaceName = Literal["sync", "async"]
 
@@ -133,11 +142,70 @@ class Library:
 
 
 @define
+class _Sound:
+    """What an engine in this process gave for one request, before core saw it."""
+
+    format: AudioFormat
+    size: int = 0
+    marks: list[Mark] = field(factory=list)
+
+
+_LATE_AT_MOST = 8
+
+
+class _WatchedSink:
+    """A sink, and a note of what is put into it. An engine that does not end is ended."""
+
+    def __init__(self, inner: LocalSink, sound: _Sound, log: Log) -> None:
+        self._inner = inner
+        self._sound = sound
+        self._log = log
+        self._is_told = False
+
+    def audio(self, data: bytes) -> bool:
+        if self._is_told:
+            self._log.late += 1
+            if self._log.late > _LATE_AT_MOST:
+                msg = "The engine goes on although its reader has left."
+                raise RuntimeError(msg)
+        self._sound.size += len(data)
+        wanted = self._inner.audio(data)
+        self._is_told = not wanted
+        return wanted
+
+    async def drain(self) -> None:
+        await self._inner.drain()
+
+    def mark(self, mark: Mark) -> None:
+        self._sound.marks.append(mark)
+        self._inner.mark(mark)
+
+    @property
+    def stopped(self) -> bool:
+        return self._inner.stopped
+
+
+def _watched_run(
+    run: Callable[[LocalSink], Any], sound: _Sound, log: Log
+) -> Callable[[LocalSink], Any]:
+    if inspect.iscoroutinefunction(run):
+
+        async def run_watched(sink: LocalSink) -> None:
+            await run(_WatchedSink(sink, sound, log))
+
+        return run_watched
+    return lambda sink: run(_WatchedSink(sink, sound, log))
+
+
+@define
 class Log:
     """What reached the provider's own code."""
 
     requests: list[SynthesisRequest] = field(factory=list)
     opened: int = 0
+    sounds: list[_Sound] = field(factory=list)
+    late: int = 0
+    """How often an engine in this process gave audio after it was told that its reader left."""
 
 
 class _Watched(Exchange):
@@ -150,7 +218,12 @@ class _Watched(Exchange):
 
     def open(self) -> Call:
         self._log.opened += 1
-        return self._inner.open()
+        call = self._inner.open()
+        if isinstance(call, LocalCall):
+            sound = _Sound(self.format)
+            self._log.sounds.append(sound)
+            return attrs.evolve(call, run=_watched_run(call.run, sound, self._log))
+        return call
 
     def receive(self, event: Event) -> Sequence[Output]:
         return self._inner.receive(event)
@@ -240,6 +313,8 @@ class Stage:
     def was_sent(self) -> bool:
         """Whether anything left for the provider: a byte on the wire, or an exchange opened."""
         if self.player is not None:
+            if not self.player.connections:
+                self.player.settle()
             return self.player.bytes_received > 0 or self.player.connections > 0
         return self.log.opened > 0
 
@@ -433,7 +508,8 @@ class Case:
         """
         Return a scenario by its name.
 
-        ``speak``, ``second``, ``instructions``, ``way-NAME``, ``language-TAG``, ``voice-ID``, and
+        ``speak``, ``second``, ``instructions``, ``rate``, ``pitch``, ``volume``, ``ssml``,
+        ``way-NAME``, ``language-TAG``, ``voice-ID``, and
         ``client-NAME`` or ``client-NAME-WAY``: what ``speak`` says, recorded with another client.
         """
         kind, _, value = name.partition("-")
@@ -443,6 +519,11 @@ class Case:
             text = self.sentence(number=1)
         elif kind == "instructions":
             wishes["instructions"] = "Cheerful and quick."
+        elif kind in PROSODY:
+            wishes[kind] = PROSODY[kind]
+        elif kind == "ssml":
+            wishes["ssml"] = True
+            text = f"<speak>{text}</speak>"
         elif kind == "client":
             wishes["options"] = dict(self.subject.ways.get(value.rpartition("-")[2], {}))
         elif kind == "way":
@@ -459,6 +540,7 @@ class Case:
         names = ["speak", "second", *(f"way-{way}" for way in self.subject.ways)]
         if self.card.capabilities.instructions:
             names.append("instructions")
+        names += [name for name in (*PROSODY, "ssml") if self.card.capabilities[name]]
         names += [f"language-{tag}" for tag in self.sample_languages()]
         names += [f"voice-{voice.id}" for voice in self.sample_voices()]
         return [self.scenario(name) for name in names]
@@ -518,7 +600,11 @@ class Case:
                 base_url = player.base_url(tapes[0]) if tapes else player.http_url
             stage = Stage(self, player, base_url)
             self.stages.append(stage)
-            yield stage
+            try:
+                yield stage
+            finally:
+                if player is not None:
+                    player.settle()  # before it stops; what was sent is asked for later
 
     def hear(self, name: str = "speak", **given: Any) -> Heard:
         """Say a scenario on a stage of its own with its own tape, and check what was sent."""

@@ -448,12 +448,10 @@ def made(
         {name: kind for name, kind in changed.items() if kind is not None},
     )
     models = tuple(
-        attrs.evolve(
-            one,
-            **{"capabilities": attrs.evolve(one.capabilities, **(claims or {})), **(card or {})},
-        )
+        attrs.evolve(one, capabilities=attrs.evolve(one.capabilities, **(claims or {})))
         for one in base.models
     )
+    models = tuple(attrs.evolve(one, **(card or {})) for one in models)
     return Plugin(
         info=attrs.evolve(base, **{"synthesizer": maker, "models": models, **info}),
         customizers=customizers,

@@ -21,7 +21,7 @@ def tape(*events: dict[str, Any]) -> Tape:
         provider="acme",
         scenario="speak",
         source=Source(kind=Origin.EMULATOR),
-        recorded_at="2026-11-25",  # type: ignore[arg-type]
+        recorded_at="2026-11-25",
         base_path="/v1",
         match=Match(ignore=("id",)),
         claims=("streaming",),
@@ -162,10 +162,11 @@ def test_a_malformed_chunk_spoils_no_other() -> None:
 
 def test_equal_chunks_are_not_mixed_up() -> None:
     """Of equal chunks at the same time, the one that is named is meant."""
-    twins = tape(*http(b"aa", b"aa", b"aa"))
+    twins = tape(*({**event, "t": 0} for event in http(b"aa", b"aa", b"aa")))
     made = derive.malformed_chunk(twins, 2)
     assert [e.data for e in made.events if e.k is Kind.CHUNK] == [b"aa", b"a\xff", b"aa"]
     assert len(derive.without_end(twins).exchanges()[0].body) == 4
+    assert len(derive.cut_after_chunk(twins, 2).exchanges()[0].body) == 4
 
 
 def test_the_end_that_is_missing_is_the_providers() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tracemalloc
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -337,6 +338,7 @@ def test_a_faulty_header_is_refused(change: dict[str, Any], words: str) -> None:
     ("events", "words"),
     [
         ([REQUEST, {"k": "chunk", "data": b"a"}], "before a response"),
+        ([REQUEST, {**RESPONSE, "dir": "c"}], "For response it must be s"),
         ([REQUEST, RESPONSE, {"k": "text", "data": b"a"}], "no WebSocket"),
         ([REQUEST, {"k": "cut", "how": "fin"}, RESPONSE], "last event"),
         ([REQUEST, RESPONSE, {"k": "stall"}, {"k": "end"}], "last event"),
@@ -392,9 +394,14 @@ def test_no_more_of_a_line_is_read_than_is_allowed(tmp_path: Path) -> None:
     """A file without a line end is not read into memory to find that out."""
     path = tmp_path / "a.tape"
     with path.open("wb") as file:
-        file.truncate(10 << 30)
-    with pytest.raises(TapeError, match="line 1: It is longer than"):
-        Tape.read(path)
+        file.truncate(64 << 20)
+    tracemalloc.start()
+    try:
+        with pytest.raises(TapeError, match="line 1: It is longer than"):
+            Tape.read(path)
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def _link_blob(blob: Path) -> None:

@@ -15,7 +15,7 @@ def make(*events: dict[str, Any]) -> Tape:
         provider="acme",
         scenario="speak",
         source=Source(kind=Origin.EMULATOR, url="https://api.acme.example/v1"),
-        recorded_at="2026-11-25",  # type: ignore[arg-type]
+        recorded_at="2026-11-25",
     )
     return Tape(header=header, events=[Event(**{"conn": 1, "dir": "s", **e}) for e in events])
 

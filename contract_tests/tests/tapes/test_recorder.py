@@ -1,14 +1,18 @@
+import asyncio
+import itertools
 import json
 import socket
 import ssl
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vivavoce_contract.tapes import Match, Player, Recorder, Tape, TapeError
 from vivavoce_contract.tapes._addresses import Addresses, Held, Place
+from vivavoce_contract.tapes._loopback import Connection, Ended
+from vivavoce_contract.tapes.recorder import _Talk
 from vivavoce_contract.tapes.scrub import SecretFound
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -178,6 +182,42 @@ def test_a_body_that_ends_with_the_connection(service, client):
     assert kinds(recorder.tape()) == "c:request s:response s:chunk s:end s:eof"
 
 
+def test_a_client_that_leaves_such_a_body(service, client):
+    """A body without a length that the client leaves in the middle has no end on the tape."""
+
+    def script(peer):
+        peer.request()
+        peer.send(b"HTTP/1.1 200 OK\r\ncontent-type: audio/wav\r\n\r\nabc")
+        if peer.is_left():
+            service.told.set()
+
+    with Recorder(service.serve(script), **ACME) as recorder:
+        asking = client(recorder.base_url)
+        asking.ask()
+        asking.head()
+        assert asking.exactly(3) == b"abc"
+        asking.close()
+        assert service.told.wait(LIMIT_S)
+    assert kinds(recorder.tape()) == "c:request s:response s:chunk c:cut"
+
+
+@pytest.mark.parametrize("failure", [None, ConnectionResetError()])
+def test_what_came_before_an_end_can_be_read_after_it(failure):
+    """An end, polite or not, takes nothing with it that came before."""
+
+    async def read():
+        connection = Connection()
+        connection.data_received(b"abcdef")
+        connection.connection_lost(failure)
+        assert await connection.read_exactly(2) == b"ab"
+        assert await connection.read_some() == b"cdef"
+        with pytest.raises(Ended) as caught:
+            await connection.read_some()
+        return caught.value.how
+
+    assert asyncio.run(read()) == ("reset" if failure else "fin")
+
+
 def test_one_connection_carries_many_requests(service, client):
     """Requests on one connection of the client are on one connection of the tape."""
     with Recorder(service.serve(stream(b"a")), **ACME) as recorder:
@@ -316,7 +356,7 @@ TEXTS = st.lists(
             b"https://me@api.acme.org/",
             b"https://b.store.org",
             b"http",
-            b"hhttps:",
+            b"xhttps:",
             b" \xe9\n",
             b'/a?b=c"',
         ]
@@ -325,11 +365,12 @@ TEXTS = st.lists(
 ).map(b"".join)
 
 
+@settings(deadline=None)
 @given(text=TEXTS, cuts=st.lists(st.integers(0, 200), max_size=12))
 def test_a_border_inside_an_address_hides_nothing(text, cuts):
     """However a text is cut, the same addresses are replaced, for the client and on the tape."""
     places = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
-    pieces = [text[a:b] for a, b in zip(places, places[1:], strict=False)]
+    pieces = [text[a:b] for a, b in itertools.pairwise(places)]
     expected = ADDRESSES.lead_back(text, b"http://127.0.0.1:9")
 
     held = Held(lambda data: ADDRESSES.lead_back(data, b"http://127.0.0.1:9"))
@@ -337,6 +378,10 @@ def test_a_border_inside_an_address_hides_nothing(text, cuts):
     led = ADDRESSES.lead_back_pieces(pieces, b"http://127.0.0.1:9")
     assert b"".join(led) == expected
     assert len(led) == len(pieces)
+    # A player finds its placeholder chunk by chunk.
+    assert sum(piece.count(b"http://127.0.0.1:9") for piece in led) == expected.count(
+        b"http://127.0.0.1:9"
+    )
 
 
 def test_what_is_led_back_leads_on():
@@ -403,9 +448,7 @@ def test_records_a_websocket(service, client):
         assert asking.rest()[1] == "fin"
     assert heard == [(2, b"\x00\xff"), (1, b"a" * 300), (8, b"\x03\xf3done")]
     tape = recorder.tape()
-    assert kinds(tape) == (
-        "c:ws-open s:ws-accept c:text s:bin c:text s:text s:close c:close s:eof"
-    )
+    assert kinds(tape) == ("c:ws-open s:ws-accept c:text s:bin c:text s:text s:close c:close s:eof")
     assert [event.data for event in tape.events if event.k == "text"] == [
         b"one",
         b"two",
@@ -430,19 +473,42 @@ def test_no_extension_is_agreed(service, client):
 
 def test_what_a_client_says_last_arrives(service, client):
     """What a client sends right before it leaves reaches the service and the tape."""
+    said = "last" * 12_500
 
     def script(peer):
         peer.shake_hands()
-        if peer.frame() == (1, b"last"):
+        heard = [peer.frame()[1] for _ in range(40)]
+        if heard == [said.encode()] * 40:
             service.told.set()
 
     with Recorder(service.serve(script), **ACME) as recorder:
         asking = client(recorder.ws_url)
         asking.open_websocket()
-        asking.say("last")
+        for _ in range(40):
+            asking.say(said)
         asking.close()
         assert service.told.wait(LIMIT_S)
-    assert kinds(recorder.tape()).startswith("c:ws-open s:ws-accept c:text c:cut")
+    tape = recorder.tape()
+    assert kinds(tape) == "c:ws-open s:ws-accept " + "c:text " * 40 + "c:cut"
+
+
+@pytest.mark.parametrize("is_websocket", [True, False])
+def test_only_a_reply_is_left_at_once(is_websocket):
+    """A client's end cuts a reply at once, but no WebSocket, to which more is to be passed on."""
+
+    class Spy(Connection):
+        is_aborted = False
+
+        def abort(self):
+            self.is_aborted = True
+
+    async def leave():
+        talk = _Talk(Connection(), 1, Spy(), is_websocket)
+        talk.client.connection_lost(None)
+        await Recorder("http://127.0.0.1:1", **ACME)._watch(talk)
+        return talk.service.is_aborted
+
+    assert asyncio.run(leave()) is not is_websocket
 
 
 @pytest.mark.parametrize("how", ["fin", "reset"])

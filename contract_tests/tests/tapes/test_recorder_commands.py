@@ -59,9 +59,7 @@ def test_records_and_plays(run, service, client, tmp_path):
         assert client(url).fetch(body=b'{"text": "a", "id": 1}', headers=head)[2] == b"onetwo"
 
     options = ("--match", "text", "--keep-header", "x-mode", "--secret-env", "ACME_KEY")
-    done = run(
-        recorder_commands.record, url, "-o", path, *ACME, *options, use=use, ACME_KEY=KEY
-    )
+    done = run(recorder_commands.record, url, "-o", path, *ACME, *options, use=use, ACME_KEY=KEY)
     assert done.exit_code == 0, done.output
     assert f"{path}: 1 request, 2 chunks." in done.output
     tape = Tape.read(path)

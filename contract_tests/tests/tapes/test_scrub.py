@@ -37,8 +37,8 @@ def make(*events: dict[str, Any]) -> Tape:
     header = Header(
         provider="acme",
         scenario="speak",
-        source=Source(kind="emulator"),  # type: ignore[arg-type]
-        recorded_at="2026-11-25",  # type: ignore[arg-type]
+        source=Source(kind="emulator"),
+        recorded_at="2026-11-25",
     )
     return Tape(
         header=header, events=[Event(**{"t": 0, "conn": 1, "dir": "s", **each}) for each in events]

@@ -16,7 +16,7 @@ def make(*events: dict[str, Any]) -> Tape:
         provider="acme",
         scenario="speak",
         source=Source(kind=Origin.EMULATOR),
-        recorded_at="2026-11-25",  # type: ignore[arg-type]
+        recorded_at="2026-11-25",
     )
     return Tape(
         header=header,

@@ -53,7 +53,7 @@ def test_show_prints_origin_and_events(good: Path) -> None:
     assert done.exit_code == 0
     for word in ("[E] emulator: emu", "acme-sdk 2.0", "0.250", "service", "POST /a", "chunk"):
         assert word in done.output
-    assert [line for line in done.output.splitlines() if "chunk" in line][0].split() == [
+    assert next(line for line in done.output.splitlines() if "chunk" in line).split() == [
         *("0.500", "1", "service", "chunk", "7"),
         '{"a":1}',
     ]

@@ -129,7 +129,7 @@ def test_vcrpy_plays_what_was_exported(tmp_path: Path, library: str) -> None:
 
 
 def test_a_cassette_of_a_stranger_is_read(tmp_path: Path) -> None:
-    """A cassette that vcrpy itself wrote becomes a tape that counts as documentation."""
+    """A cassette in vcrpy's own form becomes a tape that counts as documentation."""
     path = tmp_path / "strange.yaml"
     path.write_text(
         "version: 1\n"
@@ -138,7 +138,7 @@ def test_a_cassette_of_a_stranger_is_read(tmp_path: Path) -> None:
         "    method: GET\n"
         "    uri: https://api.acme.example/voices?lang=en\n"
         "    body: null\n"
-        "    headers: {Accept: ['*/*'], X-Twice: [a, b]}\n"
+        "    headers: {Accept: ['*/*'], X-A: [a]}\n"
         "  response:\n"
         "    status: {code: 200, message: OK}\n"
         "    headers: {Content-Type: [application/json]}\n"
@@ -146,7 +146,7 @@ def test_a_cassette_of_a_stranger_is_read(tmp_path: Path) -> None:
     )
     tape = from_vcr(path, provider="acme")
     assert tape.events[0].line == "GET /voices?lang=en HTTP/1.1"
-    assert tape.events[0].headers == (("Accept", "*/*"), ("X-Twice", "a"), ("X-Twice", "b"))
+    assert tape.events[0].headers == (("Accept", "*/*"), ("X-A", "a"))
     assert tape.exchanges()[0].body == b'["Ann"]'
     assert tape.header.source.kind is Origin.DOCUMENTATION
     assert (tape.header.scenario, tape.header.source.url) == ("strange", ORIGIN)
@@ -200,10 +200,14 @@ def test_what_a_cassette_cannot_say_is_refused(tmp_path: Path, tape: Tape, words
         "",
         "{",
         "version: 1\ninteractions: [{request: {}, response: {}}]",
-        "version: 1\ninteractions: [{request: {method: 'A B', uri: /, body: a, headers: {}},"
-        " response: {status: {code: x}, headers: {}, body: {string: a}}}]",
-        "version: 1\ninteractions: [{request: {method: A, uri: /, body: a, headers: {}},"
-        " response: {status: {code: 200}, headers: {A: ['b\\nc']}, body: {string: 5}}}]",
+        (
+            "version: 1\ninteractions: [{request: {method: 'A B', uri: /, body: a, headers: {}},"
+            " response: {status: {code: x}, headers: {}, body: {string: a}}}]"
+        ),
+        (
+            "version: 1\ninteractions: [{request: {method: A, uri: /, body: a, headers: {}},"
+            " response: {status: {code: 200}, headers: {A: ['b\\nc']}, body: {string: 5}}}]"
+        ),
         "version: 1\ninteractions: []\nmetadata: {vivavoce_tape: {tape: 9}}",
     ],
     ids=range(11),

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from vivavoce.advice import Advice, advise
     from vivavoce.api import save, say
     from vivavoce.audio.result import Audio
-    from vivavoce.blocking import Client, SpeechStream, Voices
+    from vivavoce.blocking import Client, Session, SpeechStream, Voices
     from vivavoce.catalogue import FoundModel, capabilities, find_models, providers
-    from vivavoce.client import AsyncClient, AsyncSpeechStream, AsyncVoices
+    from vivavoce.client import AsyncClient, AsyncSession, AsyncSpeechStream, AsyncVoices
     from vivavoce.errors import (
         CapabilityError,
         ConnectFailed,
@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from vivavoce.pipeline.middleware import Middleware
     from vivavoce.pipeline.plan import Estimate, Plan
     from vivavoce.pipeline.retry import Retry
+    from vivavoce.pipeline.session import Interruption
     from vivavoce.provider import SynthesizerInfo
     from vivavoce.registry import BrokenPlugin, Registry
     from vivavoce.settings import Settings, Timeouts
@@ -77,9 +78,9 @@ _HOMES = {
     "advice": ("Advice", "advise"),
     "api": ("save", "say"),
     "audio.result": ("Audio",),
-    "blocking": ("Client", "SpeechStream", "Voices"),
+    "blocking": ("Client", "Session", "SpeechStream", "Voices"),
     "catalogue": ("FoundModel", "capabilities", "find_models", "providers"),
-    "client": ("AsyncClient", "AsyncSpeechStream", "AsyncVoices"),
+    "client": ("AsyncClient", "AsyncSession", "AsyncSpeechStream", "AsyncVoices"),
     "errors": (
         "CapabilityError",
         "ConnectFailed",
@@ -127,6 +128,7 @@ _HOMES = {
     "pipeline.middleware": ("Middleware",),
     "pipeline.plan": ("Estimate", "Plan"),
     "pipeline.retry": ("Retry",),
+    "pipeline.session": ("Interruption",),
     "provider": ("SynthesizerInfo",),
     "registry": ("BrokenPlugin", "Registry"),
     "settings": ("Settings", "Timeouts"),
@@ -135,6 +137,7 @@ _HOMES = {
 __all__ = [
     "Advice",
     "AsyncClient",
+    "AsyncSession",
     "AsyncSpeechStream",
     "AsyncVoices",
     "Audio",
@@ -158,6 +161,7 @@ __all__ = [
     "FoundModel",
     "Gender",
     "How",
+    "Interruption",
     "InvalidValue",
     "Mark",
     "MarkKind",
@@ -183,6 +187,7 @@ __all__ = [
     "Retry",
     "Secret",
     "Selector",
+    "Session",
     "Settings",
     "SettingsError",
     "SetupError",

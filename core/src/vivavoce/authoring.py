@@ -89,6 +89,7 @@ if TYPE_CHECKING:
         NextCall,
         Output,
         SendMessage,
+        TurnEnded,
     )
     from vivavoce.wire.http import (
         BodyData,
@@ -178,6 +179,7 @@ _HOMES = {
         "NextCall",
         "Output",
         "SendMessage",
+        "TurnEnded",
     ),
     "wire.http": (
         "BodyData",
@@ -266,6 +268,7 @@ __all__ = [
     "TimedOut",
     "TransportError",
     "TruncatedAudio",
+    "TurnEnded",
     "UnexpectedReply",
     "UnknownLanguage",
     "UnknownModel",

@@ -9,20 +9,28 @@ thread between, so that a chunk costs microseconds rather than a thread hop.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Self, Unpack
 
 from vivavoce.audio.result import Audio
-from vivavoce.face import ClientCore, ClientFace, StreamFace, Wishes, wishes_for_file
+from vivavoce.face import (
+    ClientCore,
+    ClientFace,
+    SessionFace,
+    StreamFace,
+    Wishes,
+    wishes_for_file,
+)
 from vivavoce.model.audio import Chunk
 from vivavoce.model.report import Report
 from vivavoce.model.voice import Voice, VoiceOrigin
 from vivavoce.pipeline.collect import gather, write
+from vivavoce.pipeline.session import Interruption
 from vivavoce.transport.base import Runtime, run_blocking
 from vivavoce.transport.blocking import BlockingRuntime
 
-__all__ = ["Client", "SpeechStream", "Voices"]
+__all__ = ["Client", "Session", "SpeechStream", "Voices"]
 
 
 class SpeechStream(StreamFace):
@@ -58,6 +66,71 @@ class SpeechStream(StreamFace):
         """Cancel what runs and free what is held. Harmless when repeated."""
         self._leave()
         run_blocking(self._run.close())
+
+
+class Session(SessionFace):
+    """
+    Text in, audio out, both at once: a context manager, and an iterator of :class:`Chunk`.
+
+    One thread may give text while another reads. Leaving the block cuts what is open. Made by
+    :meth:`Client.session`.
+    """
+
+    def __enter__(self) -> Self:
+        run_blocking(self._open())
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def send(self, text: str) -> None:
+        """
+        Give another piece of text, cut anywhere, such as a token.
+
+        Raises:
+            InvalidValue: If it cannot be sent.
+            StreamStateError: If the session is finished, closed or fed by a source.
+            TransportError: If the way to the provider failed.
+        """
+        run_blocking(self._given_to().send(text))
+
+    def flush(self) -> None:
+        """Have what was given spoken now, though a sentence may go on."""
+        run_blocking(self._given_to().flush())
+
+    def clear(self) -> None:
+        """Drop what was given and is not yet being spoken."""
+        run_blocking(self._given_to().clear())
+
+    def finish(self) -> None:
+        """Say that no more text will come; the iteration ends after the last audio."""
+        run_blocking(self._given_to().finish())
+
+    def interrupt(self) -> Interruption:
+        """
+        Give up all that is being said and all that was to be said; the session goes on.
+
+        No chunk is handed out after this has returned but of text given later.
+        """
+        return run_blocking(self._given_to().interrupt())
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Chunk:
+        chunk = run_blocking(self._next())
+        if chunk is None:
+            raise StopIteration
+        return chunk
+
+    def close(self) -> None:
+        """Cut what is open and free what is held. Harmless when repeated."""
+        run_blocking(self._close())
 
 
 class Voices:
@@ -181,6 +254,39 @@ class Client(ClientFace):
         plan = self._core.plan(text, wishes_for_file(path, wishes))
         run = self._core.run(plan, wants_stream=True, encode=False)
         return run_blocking(write(run, path, captions, on_chunk=on_chunk, on_progress=on_progress))
+
+    def session(self, source: Iterable[str] | None = None, **wishes: Unpack[Wishes]) -> Session:
+        """
+        Return a session that takes text while audio comes, to be entered with ``with``.
+
+        A model that takes text whole gets it sentence by sentence, the next request being
+        made while the last is heard; the plan and the report say so.
+
+        Args:
+            source: Text as it is made, an iterable of str, read in a thread; the session is
+                finished when it ends. None to give text with :meth:`Session.send`.
+            **wishes: See :class:`vivavoce.Utterance`; not ``ssml``.
+
+        Raises:
+            UsageError: If something asked for is unknown or cannot be done. Nothing
+                was sent.
+            SetupError: If a credential or a dependency is missing.
+        """
+        plan = self._core.session_plan(wishes)
+        plan.check()
+        return Session(self._core, plan, source)
+
+    def prewarm(self, **wishes: Unpack[Wishes]) -> bool:
+        """
+        Open a session ahead, for the next :meth:`session` with the same wishes.
+
+        Returns:
+            Whether there was anything to open: False where the provider has no sessions.
+
+        Raises:
+            VivavoceError: As :meth:`session`, or because the connection failed.
+        """
+        return run_blocking(self._core.prewarm(self._core.session_plan(wishes)))
 
     def close(self) -> None:
         """Free connections and the provider. Harmless when repeated."""

@@ -8,14 +8,22 @@ from types import TracebackType
 from typing import Self, Unpack
 
 from vivavoce.audio.result import Audio
-from vivavoce.face import ClientCore, ClientFace, StreamFace, Wishes, wishes_for_file
+from vivavoce.face import (
+    ClientCore,
+    ClientFace,
+    SessionFace,
+    StreamFace,
+    Wishes,
+    wishes_for_file,
+)
 from vivavoce.model.audio import Chunk
 from vivavoce.model.report import Report
 from vivavoce.model.voice import Voice, VoiceOrigin
 from vivavoce.pipeline.collect import gather, write
+from vivavoce.pipeline.session import Interruption, TextSource
 from vivavoce.transport.base import Runtime
 
-__all__ = ["AsyncClient", "AsyncSpeechStream", "AsyncVoices"]
+__all__ = ["AsyncClient", "AsyncSession", "AsyncSpeechStream", "AsyncVoices"]
 
 
 class AsyncSpeechStream(StreamFace):
@@ -52,6 +60,71 @@ class AsyncSpeechStream(StreamFace):
         """Cancel what runs and free what is held. Harmless when repeated."""
         self._leave()
         await self._run.close()
+
+
+class AsyncSession(SessionFace):
+    """
+    Text in, audio out, both at once: an async context manager, and an iterator of :class:`Chunk`.
+
+    One task may give text while another reads. Leaving the block cuts what is open. Made by
+    :meth:`AsyncClient.session`.
+    """
+
+    async def __aenter__(self) -> Self:
+        await self._open()
+        return self
+
+    async def __aexit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def send(self, text: str) -> None:
+        """
+        Give another piece of text, cut anywhere, such as a token.
+
+        Raises:
+            InvalidValue: If it cannot be sent.
+            StreamStateError: If the session is finished, closed or fed by a source.
+            TransportError: If the way to the provider failed.
+        """
+        await self._given_to().send(text)
+
+    async def flush(self) -> None:
+        """Have what was given spoken now, though a sentence may go on."""
+        await self._given_to().flush()
+
+    async def clear(self) -> None:
+        """Drop what was given and is not yet being spoken."""
+        await self._given_to().clear()
+
+    async def finish(self) -> None:
+        """Say that no more text will come; the iteration ends after the last audio."""
+        await self._given_to().finish()
+
+    async def interrupt(self) -> Interruption:
+        """
+        Give up all that is being said and all that was to be said; the session goes on.
+
+        No chunk is handed out after this has returned but of text given later.
+        """
+        return await self._given_to().interrupt()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Chunk:
+        chunk = await self._next()
+        if chunk is None:
+            raise StopAsyncIteration
+        return chunk
+
+    async def aclose(self) -> None:
+        """Cut what is open and free what is held. Harmless when repeated."""
+        await self._close()
 
 
 class AsyncVoices:
@@ -178,6 +251,39 @@ class AsyncClient(ClientFace):
         plan = self._core.plan(text, wishes_for_file(path, wishes))
         run = self._core.run(plan, wants_stream=True, encode=False)
         return await write(run, path, captions, on_chunk=on_chunk, on_progress=on_progress)
+
+    def session(self, source: TextSource | None = None, **wishes: Unpack[Wishes]) -> AsyncSession:
+        """
+        Return a session that takes text while audio comes, to be entered with ``async with``.
+
+        A model that takes text whole gets it sentence by sentence, the next request being
+        made while the last is heard; the plan and the report say so.
+
+        Args:
+            source: Text as it is made, an iterable or async iterable of str; the session is
+                finished when it ends. None to give text with :meth:`AsyncSession.send`.
+            **wishes: See :class:`vivavoce.Utterance`; not ``ssml``.
+
+        Raises:
+            UsageError: If something asked for is unknown or cannot be done. Nothing
+                was sent.
+            SetupError: If a credential or a dependency is missing.
+        """
+        plan = self._core.session_plan(wishes)
+        plan.check()
+        return AsyncSession(self._core, plan, source)
+
+    async def prewarm(self, **wishes: Unpack[Wishes]) -> bool:
+        """
+        Open a session ahead, for the next :meth:`session` with the same wishes.
+
+        Returns:
+            Whether there was anything to open: False where the provider has no sessions.
+
+        Raises:
+            VivavoceError: As :meth:`session`, or because the connection failed.
+        """
+        return await self._core.prewarm(self._core.session_plan(wishes))
 
     async def aclose(self) -> None:
         """Free connections and the provider. Harmless when repeated."""

@@ -16,7 +16,7 @@ from vivavoce._suggest import did_you_mean, nearest
 from vivavoce.audio.result import container_of
 from vivavoce.catalogue import find_voices, get_voice
 from vivavoce.errors import InvalidValue, StreamStateError
-from vivavoce.model.audio import AudioFormat
+from vivavoce.model.audio import AudioFormat, Chunk
 from vivavoce.model.capability import Capabilities
 from vivavoce.model.card import ModelCard
 from vivavoce.model.prosody import Prosody
@@ -30,12 +30,27 @@ from vivavoce.pipeline.middleware import compose
 from vivavoce.pipeline.plan import Plan, make_plan
 from vivavoce.pipeline.retry import Retry
 from vivavoce.pipeline.run import SpeechRun
+from vivavoce.pipeline.session import (
+    EmulatedSession,
+    NativeSession,
+    Pump,
+    SessionRun,
+    TextSource,
+)
 from vivavoce.provider import Synthesizer, SynthesizerInfo
 from vivavoce.registry import Registry, installed
 from vivavoce.settings import Settings, Timeouts, load_settings
 from vivavoce.transport.base import Runtime
 
-__all__ = ["ClientCore", "ClientFace", "StreamFace", "Wishes", "make_utterance", "wishes_for_file"]
+__all__ = [
+    "ClientCore",
+    "ClientFace",
+    "SessionFace",
+    "StreamFace",
+    "Wishes",
+    "make_utterance",
+    "wishes_for_file",
+]
 
 
 class Wishes(TypedDict, total=False):
@@ -133,6 +148,7 @@ class ClientCore:
         self._runtime: Runtime | None = None
         self._synthesizer: Synthesizer | None = None
         self._is_closed = False
+        self._warm: list[SessionRun] = []
 
     def plan(self, text: str, wishes: Mapping[str, Any]) -> Plan:
         """Return how *text* would be spoken; refusals are in it."""
@@ -156,6 +172,56 @@ class ClientCore:
             wants_stream=wants_stream,
             encode=encode,
         )
+
+    def session_plan(self, wishes: Mapping[str, Any]) -> Plan:
+        """Return how text that comes piece by piece would be spoken; refusals are in it."""
+        self._check_open()
+        utterance = make_utterance("", wishes, self.selector.voice)
+        region = self.settings.region_for(self.info, self._region)
+        return make_plan(
+            utterance, self.info, self.model, region=region, strict=self.strict, is_session=True
+        )
+
+    def session(self, plan: Plan) -> SessionRun:
+        """Return a session for *plan*, not opened, or raise its first refusal."""
+        self._check_open()
+        plan.check()
+        if not self.model.capabilities.stream_in:
+            return EmulatedSession(
+                plan,
+                lambda one: self.run(one, wants_stream=True, encode=True),
+                self.runtime(),
+            )
+        return NativeSession(
+            plan,
+            self.synthesizer(),
+            self.runtime(),
+            timeouts=self.timeouts,
+            retry=self.retry,
+            middleware=compose(self.registry, plan),
+            announcer=Announcer(self.registry, plan),
+        )
+
+    async def prewarm(self, plan: Plan) -> bool:
+        """Open a session for *plan* ahead; False where there is nothing to open."""
+        if not self.model.capabilities.stream_in:
+            return False
+        run = self.session(plan)
+        await run.open()
+        self._warm.append(run)
+        return True
+
+    async def opened_session(self, plan: Plan) -> SessionRun:
+        """Return an open session for *plan*: one opened ahead, if it is good, or a new one."""
+        plan.check()
+        for run in [run for run in self._warm if run.plan.utterance == plan.utterance]:
+            self._warm.remove(run)
+            if await run.is_usable():
+                return run
+            await run.close()
+        fresh = self.session(plan)
+        await fresh.open()
+        return fresh
 
     def synthesizer(self) -> Synthesizer:
         """Return the provider object, made once, when it is first needed."""
@@ -188,6 +254,9 @@ class ClientCore:
     async def close(self) -> None:
         """Free what is held. Harmless when repeated."""
         self._is_closed = True
+        warm, self._warm = self._warm, []
+        for run in warm:
+            await run.close()
         synthesizer, self._synthesizer = self._synthesizer, None
         runtime, self._runtime = self._runtime, None
         if synthesizer is not None:
@@ -244,6 +313,75 @@ class StreamFace:
 
     def _leave(self) -> None:
         self._state = "closed"
+
+
+class SessionFace:
+    """What a session tells of itself, and where it is in its life."""
+
+    def __init__(self, core: ClientCore, plan: Plan, source: TextSource | None) -> None:
+        self._core = core
+        self._plan = plan
+        self._source = source
+        self._run: SessionRun | None = None
+        self._pump: Pump | None = None
+        self._state = "made"
+
+    @property
+    def plan(self) -> Plan:
+        """How the text is spoken."""
+        return self._plan
+
+    @property
+    def format(self) -> AudioFormat:
+        """Format of the chunks."""
+        return self._plan.target
+
+    @property
+    def report(self) -> Report:
+        """What is known so far; complete once the session has ended."""
+        return self._opened().report
+
+    async def _open(self) -> None:
+        if self._state != "made":
+            msg = "A session is entered once. Ask the client for a new one."
+            raise StreamStateError(msg)
+        self._state = "open"
+        self._run = await self._core.opened_session(self._plan)
+        if self._source is not None:
+            self._pump = Pump(self._run, self._source, self._core.runtime())
+
+    def _opened(self) -> SessionRun:
+        if self._run is None:
+            msg = "Enter the session first: `with client.session(...) as session:`."
+            raise StreamStateError(msg)
+        return self._run
+
+    def _given_to(self) -> SessionRun:
+        run = self._opened()
+        if self._state == "closed":
+            msg = "This session is closed. Make a new one."
+            raise StreamStateError(msg)
+        if self._pump is not None:
+            msg = "This session takes its text from a source. Give text there."
+            raise StreamStateError(msg)
+        return run
+
+    async def _next(self) -> Chunk | None:
+        run = self._opened()
+        if self._state == "closed":
+            msg = "This session is closed. Read it inside its `with` block."
+            raise StreamStateError(msg)
+        chunk = await run.next_chunk()
+        if chunk is None and self._pump is not None and self._pump.error is not None:
+            raise self._pump.error
+        return chunk
+
+    async def _close(self) -> None:
+        self._state = "closed"
+        if self._run is not None:
+            await self._run.close()
+        if self._pump is not None:
+            await self._pump.stop()
 
 
 class ClientFace(ABC):

@@ -133,7 +133,9 @@ class Settings:
 
     def _stored(self, info: SynthesizerInfo) -> Mapping[str, Any]:
         """Return what is stored for *info*'s provider; only now is it known what it has."""
-        stored = self.providers.get(info.name, {})
+        # A variable's name has no hyphens.
+        variables = self.providers.get(info.name.replace("-", "_"), {})
+        stored = {**self.providers.get(info.name, {}), **variables}
         known = {*_PROVIDER_KEYS, *info.settings}
         for name in stored:
             if name not in known:

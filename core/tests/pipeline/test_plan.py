@@ -88,6 +88,17 @@ def test_limits_in_bytes():
     assert len(list(plan.segments())) >= 5
 
 
+@pytest.mark.parametrize("unit", ["bytes", "tokens"])
+def test_what_is_said_of_limits_in_bytes(unit):
+    """What a plan says of a text goes by the measure of its limit, and names it."""
+    limit = {"max_text": yes(maximum=30, unit=unit)}
+    (warning,) = plan_of(text="一二三四五六七八九十，再", capabilities=limit).warnings
+    assert "36 bytes are spoken in several requests of at most 30" in warning
+    fits = plan_of(text="一二三四五六七八九十", capabilities=limit, segment_chars=15)
+    (said,) = [decision.detail for decision in fits.decisions if decision.wish == "text"]
+    assert said == "10 characters in one request"
+
+
 @pytest.mark.parametrize(
     ("wanted", "spoken", "how_"),
     [
@@ -136,8 +147,9 @@ def test_unknown_voice_suggests():
 
 def test_voice_of_another_model():
     """A voice of another model is refused with the models it belongs to."""
-    with pytest.raises(UnknownVoice, match="belongs to gone"):
+    with pytest.raises(UnknownVoice, match="belongs to gone") as caught:
         plan_of(voice="old")
+    assert "speaks with" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -378,6 +390,24 @@ def test_a_region_without_the_model():
         plan_for(fake, "old", "sg").check()
 
 
+def test_a_region_without_the_model_suggests():
+    """Of a region without the model, the models nearest by name that are there are told."""
+    fake = two_models()
+    (card, _) = fake.info.models
+    cards = [
+        attrs.evolve(card, name=name, regions=regions)
+        for name, regions in (("tts-one", ("cn",)), ("tts-onf", ("cn",)), ("tts-ona", ("sg",)))
+    ]
+    fake.info = attrs.evolve(
+        fake.info,
+        models=tuple(cards),
+        voices=lambda: (Voice(id="ann", models=tuple(card.name for card in cards)),),
+    )
+    with pytest.raises(UnknownModel) as caught:
+        plan_for(fake, "tts-one", "sg").check()
+    assert tuple(caught.value.nearest) == ("tts-ona",)
+
+
 def test_a_provider_without_regions_takes_any():
     """Where a provider names no regions, what is given is left to it."""
     plan = plan_of(region="moon")
@@ -433,12 +463,25 @@ def test_a_model_without_voices_needs_one():
         plan.check()
     # A provider that chooses by itself is left to it.
     plan_of(with_own_voices(stock_voices=no(), clone=no())).check()
+    plan_of(with_own_voices(stock_voices=yes(), clone=yes())).check()
+
+
+def test_a_listed_voice_is_not_guessed_at():
+    """A voice that is listed for another model is that model's, however its id looks."""
+    fake = with_own_voices(**OWN)
+    fake.info = attrs.evolve(
+        fake.info, recognise_voice=lambda _, voice_id: Voice(id=voice_id, models=("one",))
+    )
+    with pytest.raises(UnknownVoice, match="belongs to gone"):
+        plan_of(fake, voice="old")
 
 
 def test_a_voice_that_knows_its_models():
     """A Voice is held to the models it names, and one that names none is taken anywhere."""
     assert plan_of(voice=Voice(id="v-1", models=("one",))).voice.id == "v-1"
     assert plan_of(voice=Voice(id="v-1")).voice.id == "v-1"
+    german = Voice(id="v-1", languages=("de",))
+    assert "speaks de, not 'en-US'" in str(refusal(plan_of(voice=german, language="en-US")))
     with pytest.raises(UnknownVoice, match=r"'v-1' is not one of .* belongs to two, three"):
         plan_of(voice=Voice(id="v-1", models=("two", "three")))
 
@@ -475,6 +518,18 @@ def test_estimates_by_region_and_currency():
     assert plan_of(fake).estimate.currency == "CNY"
 
 
+def test_a_price_for_all_regions():
+    """A price that holds everywhere is one of the region asked."""
+    fake = priced(("1.0", "CNY", "cn", "characters"), ("0.2", "USD", "", "characters"))
+    found = [(each.region, each.currency) for each in plan_of(fake, region="sg").estimates]
+    assert found == [("", "USD"), ("cn", "CNY")]
+
+
+def test_what_is_free_costs_nothing():
+    """A free model costs nothing, without any price."""
+    assert plan_of(FakeProvider().with_card(is_free=True, prices=())).estimate.cost == 0
+
+
 def test_no_price_of_another_region():
     """Where no price of the region is known, none of another is given as its own."""
     fake = priced(("1.0", "CNY", "cn", "characters"))
@@ -508,15 +563,39 @@ def test_the_caller_sets_the_length_of_a_request():
     parts = texts(plan_of(text=SENTENCES, segment_chars=20))
     assert "".join(parts) == SENTENCES
     assert max(map(len, parts)) <= 20
+    (said,) = plan_of(text="Hello there. " * 5, segment_chars=30).decisions[:1]
+    assert said.detail == "spoken in several requests of about 30 characters"
     # The model's own limit, 200 characters, stays in force.
-    assert max(map(len, texts(plan_of(text=SENTENCES * 10, segment_chars=5000)))) <= 200
+    for text in (SENTENCES * 10, "word " * 100):
+        assert max(map(len, texts(plan_of(text=text, segment_chars=5000)))) <= 200
+    # So does the size it prefers.
+    fake = FakeProvider().with_card(segment_chars=20)
+    assert len(texts(plan_of(fake, text=SENTENCES, segment_chars=150))) > 2
+
+
+def test_the_voice_tells_the_language_of_the_text():
+    """Where no language is given, sentences are those of the voice's own."""
+    fake = FakeProvider().with_card(segment_chars=8)
+    german = plan_of(fake, text="Am 3. Mai kam er. Er ging.", voice="ben")
+    assert texts(german) == ["Am 3. Mai kam er. ", "Er ging."]
+
+
+def test_a_large_limit_is_made_use_of():
+    """A text that a model takes whole is one request, however long it is."""
+    limit = {"max_text": yes(maximum=9_000, unit="characters")}
+    text = SENTENCES * 50
+    assert texts(plan_of(text=text, capabilities=limit)) == [text]
 
 
 @pytest.mark.parametrize("unit", ["bytes", "tokens"])
 def test_both_limits_hold_in_bytes(unit):
     """A limit in bytes, or in tokens, holds beside the caller's limit in characters."""
     capabilities = {"max_text": yes(maximum=30, unit=unit)}
-    for text in (SENTENCES, "一二三四。五六七八。九十一二。三四五六。"):
+    for text in (
+        SENTENCES,
+        "一二三四。五六七八。九十一二。三四五六。",
+        "一二三四五六七八九十" * 4,
+    ):
         parts = texts(plan_of(text=text, capabilities=capabilities, segment_chars=12))
         assert "".join(parts) == text
         assert all(len(part) <= 12 and len(part.encode()) <= 30 for part in parts)
@@ -553,7 +632,10 @@ def test_smaller_segments_keep_the_strictest_measure():
     assert "".join(piece.text for piece in pieces) == KOREAN[second.start :]
     assert pieces[0].start == len(first.text)
     assert all(KOREAN.startswith(piece.text, piece.start) for piece in pieces)
-    assert max(len(piece.text.encode()) for piece in pieces) <= 200
+    assert 100 < max(len(piece.text.encode()) for piece in pieces) <= 200
+    for limit, most in ((None, 200), (90, 90)):
+        sizes = [len(piece.text.encode()) for piece in plan.smaller_segments(second, limit)]
+        assert max(sizes) <= most
     assert [piece.is_last for piece in pieces] == [False] * (len(pieces) - 1) + [True]
 
 
@@ -565,6 +647,26 @@ def test_smaller_segments_of_what_was_small():
     for limit in (200, None):
         pieces = list(plan.smaller_segments(whole, limit))
         assert max(len(piece.text) for piece in pieces) <= len(text) // 2
+    # What just keeps the limit is cut as well.
+    exactly = list(plan.smaller_segments(whole, len(text)))
+    assert max(len(piece.text) for piece in exactly) <= len(text) // 2
+
+
+def test_the_smallest_request():
+    """A request is never cut below forty bytes; down to that it is."""
+    text = SENTENCES * 2
+    plan = plan_of(text=text)
+    (whole,) = plan.segments()
+    assert max(len(piece.text) for piece in plan.smaller_segments(whole, 40)) <= 40
+    assert plan.smaller_segments(whole, 39) is None
+
+
+def test_ssml_is_not_cut_smaller():
+    """SSML that a server finds too long is left whole."""
+    text = f"<speak>{'word ' * 30}</speak>"
+    plan = plan_of(text=text, ssml=True, capabilities={"ssml": yes("speak")})
+    (whole,) = plan.segments()
+    assert plan.smaller_segments(whole, 60) is None
 
 
 @pytest.mark.parametrize("text", ["Hello.", "x" * 70])

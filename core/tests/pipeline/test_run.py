@@ -155,8 +155,9 @@ def test_silence_is_an_error(face):
 
 def test_silence_at_the_end_is_no_error(face):
     """Where something was heard, silence may follow it."""
-    fake = FakeProvider(lambda _: [LOUD, bytes(4000)])
-    chunks, _, error = face.read(face.client(fake), "Hello")
+    go_on = threading.Event()
+    fake = FakeProvider(lambda _: [LOUD, go_on, bytes(4000)])
+    chunks, _, error = face.read(face.client(fake, plugins=[sets(go_on)]), "Hello")
     assert error is None
     assert b"".join(chunk.data for chunk in chunks) == LOUD + bytes(4000)
 
@@ -515,7 +516,7 @@ def test_an_error_waits_for_the_audio_before_it(face):
 
 
 def test_facts_before_a_failure_are_kept(face):
-    """What a reply told before it failed heard of errors is in the report that observers get."""
+    """What a reply told before it failed is in the report that observers get."""
     heard = []
 
     class Observer:

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import json
 import logging
-import threading
 import time
 
 import attrs
@@ -39,6 +38,8 @@ from vivavoce.authoring import (
     WebSocketCall,
 )
 from vivavoce.testing import FakeProvider, samples_of
+from vivavoce.transport.aio import AsyncRuntime
+from vivavoce.transport.blocking import BlockingRuntime
 
 KEY = "sk-canary-4711-abcdef"
 TEXT = "Hello there."
@@ -53,6 +54,7 @@ class PlainExchange(Exchange):
             url=config.base_url,
             headers={"authorization": config.credential.prefixed("Bearer ")},
             body=request.text.encode(),
+            max_body_bytes=100_000,
         )
 
     def open(self):
@@ -126,6 +128,22 @@ def speak(request):
         return asyncio.run(run())
 
     return speak
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """What is opened, as pairs of time limit and conversation, none of it left to the collector."""
+    opened = []
+    for runtime in (AsyncRuntime, BlockingRuntime):
+        original = runtime.open
+
+        async def kept(self, call, timeout_s, original=original):
+            conversation = await original(self, call, timeout_s)
+            opened.append((timeout_s, conversation))
+            return conversation
+
+        monkeypatch.setattr(runtime, "open", kept)
+    return opened
 
 
 def message(**fields):
@@ -288,6 +306,18 @@ def test_a_silent_server(server, speak):
     assert caught.value.phase == "first_audio"
 
 
+def test_connecting_is_part_of_the_whole(server, speak, opened):
+    """A connection is waited for no longer than is left of the whole."""
+
+    def script(peer):
+        peer.read_request()
+        peer.reply(samples_of(TEXT))
+
+    speak(PlainExchange, server.http(script), timeouts=Timeouts(connect_s=60, total_s=7))
+    ((limit_s, _),) = opened
+    assert 0 < limit_s <= 7
+
+
 def test_nobody_there(speak):
     """Where nobody listens the error says so, and may be retried."""
     with pytest.raises(ConnectFailed) as caught:
@@ -331,24 +361,20 @@ def test_waits_as_long_as_it_is_asked_to(server, speak):
     assert time.monotonic() - begin < 6
 
 
-def test_what_failed_is_left_before_asking_again(server, speak):
+def test_what_failed_is_left_before_asking_again(server, speak, opened):
     """The connection of a failed attempt is given up before the next begins."""
 
     def script(peer):
         peer.read_request()
         if server.connections == 1:
+            peer.send(b"HTTP/1.1 503 Busy\r\ncontent-length: 9\r\n\r\n")
             peer.is_left()
         else:
-            assert server.left.wait(5)
-            peer.reply(samples_of(TEXT))
+            assert server.left.wait(3)
+            peer.send(chunked(spoken() + b"end\n") + b"0\r\n\r\n")
 
-    limits = Timeouts(first_audio_s=0.3)
     retry = Retry(attempts=2, first_wait_s=0)
-
-    def wait_and_speak():
-        return speak(PlainExchange, server.http(script), timeouts=limits, retry=retry)
-
-    assert wait_and_speak().data == samples_of(TEXT)
+    assert speak(LinesExchange, server.http(script), retry=retry).data == samples_of(TEXT)
 
 
 class LinesExchange(PlainExchange):
@@ -385,12 +411,8 @@ class LinesExchange(PlainExchange):
     def output(self, line):
         if line == "end":
             return Finished()
-        if line == "error":
-            return Failed(ProviderUnavailable("It broke.", code="Broken"))
-        if line.startswith("refuse "):
-            error = RequestRejected("No.", code=line[7:])
-            error.request_id = line[7:]
-            return Failed(error)
+        if line == "error" or line.startswith("refuse "):
+            return Failed(self.error(line.partition(" ")[2]))
         if line.startswith("use "):
             return Facts(usage={"characters": float(line[4:])})
         if line.startswith("at "):
@@ -401,6 +423,13 @@ class LinesExchange(PlainExchange):
             value = Secret(value) if name == "secret" else value
             return Facts(request_id=f"r-{value}", warnings=(f"w {value}",), other={name: value})
         return AudioData(base64.b64decode(line))
+
+    def error(self, code):
+        if not code:
+            return ProviderUnavailable("It broke.", code="Broken")
+        error = RequestRejected("No.", code=code)
+        error.request_id = code
+        return error
 
 
 def spoken(text=TEXT):
@@ -462,7 +491,7 @@ def test_a_connection_is_kept_after_the_end(server, face_name):
 
 
 @pytest.mark.parametrize("face_name", ["sync", "async"])
-@pytest.mark.parametrize("end", ["cut", "silent", "nonsense"])
+@pytest.mark.parametrize("end", ["cut", "silent", "nonsense", "endless"])
 def test_what_follows_the_end_is_not_waited_for(server, face_name, end):
     """A reply that has said all is whole, though its connection then is cut, silent or broken."""
 
@@ -471,6 +500,8 @@ def test_what_follows_the_end_is_not_waited_for(server, face_name, end):
         peer.send(chunked(spoken() + b"end\n"))
         if end == "nonsense":
             peer.send(b"no size\r\n")
+        if end == "endless":
+            peer.send(b"%x\r\n%b\r\n" % (200_000, bytes(200_000)))
         if end != "cut":
             peer.is_left()
 
@@ -521,7 +552,7 @@ def test_the_last_call_has_its_own_time(server, speak):
     assert audio.report.warnings[-1] == "attempt 2 after TimedOut"
 
 
-def test_a_reply_is_left_for_the_next(server, speak):
+def test_a_reply_is_left_for_the_next(server, speak, opened):
     """The connection of a reply that leads elsewhere is given up before going there."""
 
     def script(peer):

@@ -276,6 +276,7 @@ class Server:
     Attributes:
         connections: How many came.
         open: Those that are open.
+        others: Connections made elsewhere, to be cut with the rest when it ends.
     """
 
     def __init__(
@@ -286,6 +287,7 @@ class Server:
     ) -> None:
         self.connections = 0
         self.open: set[Connection] = set()
+        self.others: set[Connection] = set()
         self.port = 0
         self._serve = serve
         self._name = name
@@ -342,11 +344,13 @@ class Server:
         if self._stop is not None:
             self._stop.set()
 
-    def call(self, function: Callable[[], object]) -> None:
-        """Call *function* on the server's thread, soon; nothing once that has ended."""
+    def call(self, function: Callable[[], object]) -> bool:
+        """Call *function* on the server's thread, soon; nothing, and False, once that has ended."""
         if self._loop is not None:
             with suppress(RuntimeError):  # the loop is closed
                 self._loop.call_soon_threadsafe(function)
+                return True
+        return False
 
     async def _main(self, listening: socket.socket, started: threading.Event) -> None:
         self._loop = asyncio.get_running_loop()
@@ -395,7 +399,7 @@ class Server:
         leaving = [task for task, peer in self._tasks.items() if peer.ended.is_set()]
         if leaving:
             await asyncio.wait(leaving, timeout=_GRACE_S)
-        for connection in list(self.open):
+        for connection in [*self.open, *self.others]:
             connection.abort()
         tasks = list(self._tasks)
         for task in tasks:

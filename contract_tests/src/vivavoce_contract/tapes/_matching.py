@@ -19,7 +19,7 @@ from attrs import define, field, frozen
 from vivavoce_contract.tapes.event import Headers, Kind
 from vivavoce_contract.tapes.format import Exchange, Tape
 from vivavoce_contract.tapes.header import Match
-from vivavoce_contract.tapes.scrub import DROPPED
+from vivavoce_contract.tapes.scrub import DROPPED, find_keys
 
 __all__ = ["Recorded", "Recordings", "differences", "message_parts", "request_parts"]
 
@@ -116,6 +116,8 @@ def _is_scrubbed(value: str) -> bool:
 def _shown(value: str | None) -> str:
     if value is None:
         return "nothing"
+    if find_keys(value.encode(errors="replace")):
+        return "a key"
     return value if len(value) <= _SHOWN_CHARACTERS else value[: _SHOWN_CHARACTERS - 1] + "…"
 
 

@@ -98,8 +98,13 @@ class MemoryRuntime:
                 msg = f"The recorded handshake was refused ({status}, limit {timeout_s} s)."
                 raise ConnectFailed(msg)
             conversation = _WebSocketConversation(self, found)
-            for message in call.first:
-                await conversation.send(message)
+            try:
+                for message in call.first:
+                    await conversation.send(message)
+            except BaseException:
+                # Nobody else knows of it.
+                await conversation.close()
+                raise
             return conversation
         msg = f"{type(call).__name__} goes over no wire: there is no tape of it."
         raise NotOnTheTape(msg)

@@ -190,9 +190,18 @@ class Player:
         gate.after = None
         self._server.call(gate.open)
 
-    def wait_held(self, timeout_s: float) -> bool:
-        """Wait until an exchange is held; whether one is."""
-        return self._wait(lambda: any(play.is_held for play in self._plays), timeout_s)
+    def wait_held(self, timeout_s: float, *, count: int = 1) -> bool:
+        """Wait until *count* exchanges are held; whether they are."""
+        return self._wait(lambda: sum(play.is_held for play in self._plays) >= count, timeout_s)
+
+    def settle(self) -> None:
+        """Take in what was sent by now, which would else be seen a moment later."""
+        # A turn of its loop to accept a connection, two to begin it, one to read.
+        for _ in range(5):
+            turned = threading.Event()
+            if not self._server.call(turned.set):
+                return
+            turned.wait(1.0)
 
     def _wait(self, condition: Callable[[], bool], timeout_s: float) -> bool:
         with self._changed:

@@ -343,9 +343,16 @@ class Recorder:
             options = {"ssl": self._tls, "server_hostname": place.host}
         async with asyncio.timeout(_CONNECT_LIMIT_S):
             _, connection = await asyncio.get_running_loop().create_connection(
-                Connection, place.host, place.port, **options
+                lambda: Connection(self._server.others.add, self._forget_service),
+                place.host,
+                place.port,
+                **options,
             )
         return connection
+
+    def _forget_service(self, connection: Connection) -> None:
+        if connection.is_lost:
+            self._server.others.discard(connection)
 
     async def _cut(self, talk: _Talk, how: str) -> None:
         """Write down and pass on that the conversation was cut, by whichever side."""

@@ -37,7 +37,9 @@ def _secrets(names: Iterable[str]) -> list[str]:
     for name in names:
         value = os.environ.get(name, "").strip()  # noqa: TID251 - the user names the variable
         if not value:
-            msg = f"The variable {name} is not set, so the tape could not be searched for its value."
+            msg = (
+                f"The variable {name} is not set, so the tape could not be searched for its value."
+            )
             raise SettingsError(msg)
         found.append(value)
     return found
@@ -98,7 +100,7 @@ def _start(served: Any, port: int) -> None:
 @click.option("--port", default=0, type=_PORT, help="0 for a free one.")
 @debug_option
 @click.pass_context
-def record(ctx: click.Context, **given: Any) -> None:
+def record(ctx: click.Context, /, **given: Any) -> None:
     """
     Record what any client says to the service at UPSTREAM, and what it answers.
 
@@ -124,11 +126,11 @@ def record(ctx: click.Context, **given: Any) -> None:
 
 
 def _recorder(given: dict[str, Any]) -> Recorder:
+    from urllib.parse import urlsplit
+
     from vivavoce_contract.tapes.header import Match, is_loopback
     from vivavoce_contract.tapes.recorder import Recorder
     from vivavoce_contract.tapes.scrub import Policy
-
-    from urllib.parse import urlsplit
 
     host = urlsplit(given["upstream"]).hostname or ""
     try:

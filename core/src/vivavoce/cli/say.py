@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,11 +12,13 @@ import click
 
 from vivavoce.cli.ends import tell, writing_stdout
 from vivavoce.cli.options import debug_option
+from vivavoce.cli.text import read_pieces
 from vivavoce.cli.wishes import Asked, wish_options
 
 if TYPE_CHECKING:
     from vivavoce.blocking import Client
     from vivavoce.model.report import Report
+    from vivavoce.pipeline.plan import Plan
 
 __all__ = ["say"]
 
@@ -31,6 +33,7 @@ with @ is written with @@, and one that begins with - comes after --.
   vivavoce say @book.txt -p acme/large:ann -o book.mp3 --marks book.vtt
   vivavoce say "Good morning." -o - | aplay
   vivavoce say -o cold.wav -- "-5 degrees"
+  some-llm | vivavoce say - --session -o - | aplay
 
 A file appears only when it is whole. To standard output a WAV is streamed, whose header does not
 tell the length; --format pcm gives bare samples.
@@ -41,6 +44,9 @@ tell the length; --format pcm gives bare samples.
     "say", help=_HELP, short_help="Speak a text into a file, aloud or to standard output."
 )
 @wish_options
+@click.option(
+    "--session", is_flag=True, help="Speak the text of standard input while it still comes."
+)
 @click.option("--play", is_flag=True, help="Play it while it is made (extra: play).")
 @click.option(
     "--progress/--quiet",
@@ -50,12 +56,14 @@ tell the length; --format pcm gives bare samples.
     help="Show a progress bar, or say nothing at all. Else: a bar for long texts.",
 )
 @debug_option
-def say(play: bool, progress: bool | None, **values: Any) -> None:  # noqa: FBT001 - by click, by name
+def say(session: bool, play: bool, progress: bool | None, **values: Any) -> None:  # noqa: FBT001 - by click, by name
     """Speak; see the help above."""
     _check_ways(values["output"], values["format"], play=play)
-    asked = Asked(values)
+    if session:
+        _check_session(values)
+    asked = Asked(values, is_session=session)
     with asked.client() as client, ExitStack() as stack:
-        job = _Job(client, asked)
+        job = _SessionJob(client, asked) if session else _Job(client, asked)
         if play:
             from vivavoce.cli.play import Player
 
@@ -89,6 +97,16 @@ def _check_ways(output: str | None, name: str | None, *, play: bool) -> None:
         raise click.UsageError(msg, click.get_current_context())
 
 
+def _check_session(values: Mapping[str, Any]) -> None:
+    """Refuse what needs the whole text before any of it is spoken."""
+    if values["text"] != "-":
+        msg = "--session speaks standard input while it comes: write - for the text."
+        raise click.UsageError(msg, click.get_current_context())
+    if values["marks"] is not None:
+        msg = "--marks cannot be used with --session: captions need the whole text."
+        raise click.UsageError(msg, click.get_current_context())
+
+
 class _Job:
     """One synthesis and where its audio goes."""
 
@@ -98,10 +116,13 @@ class _Job:
         wishes = asked.wishes(client.model)
         is_heard_only = asked.output is None
         self._wishes = {**wishes, "format": "pcm"} if is_heard_only else asked.file_wishes(wishes)
-        self.plan = client.explain(asked.text, **self._wishes)
+        self.plan = self._planned()
         self.plan.check()
         self.on_samples: Callable[[bytes], None] | None = None
         self.on_progress: Callable[[Report], None] | None = None
+
+    def _planned(self) -> Plan:
+        return self._client.explain(self._asked.text, **self._wishes)
 
     def run(self) -> Report:
         """Speak, and return what happened."""
@@ -110,10 +131,13 @@ class _Job:
             return self._stream(self.on_samples)
         if self._asked.output == "-":
             return self._to_stdout()
+        return self._to_file(self._asked.output)
+
+    def _to_file(self, path: str) -> Report:
         on_samples = self.on_samples
         return self._client.save(
             self._asked.text,
-            self._asked.output,
+            path,
             captions=self._asked.marks,
             on_chunk=None if on_samples is None else lambda chunk: on_samples(chunk.data),
             on_progress=self.on_progress,
@@ -148,6 +172,40 @@ class _Job:
                 if self.on_progress is not None:
                     self.on_progress(stream.report)
         return stream.report
+
+
+class _SessionJob(_Job):
+    """A text that is spoken while it still comes."""
+
+    def _planned(self) -> Plan:
+        return self._client.session(**self._wishes).plan
+
+    def _stream(self, write: Callable[[bytes], None]) -> Report:
+        with self._client.session(read_pieces(), **self._wishes) as session:
+            for chunk in session:
+                write(chunk.data)
+                if self.on_progress is not None:
+                    self.on_progress(session.report)
+            return session.report
+
+    def _to_file(self, path: str) -> Report:
+        from vivavoce.audio.encode import FileEncoder
+        from vivavoce.audio.output import atomic_output
+
+        target = self.plan.target
+        samples = {"format": "pcm", "sample_rate_hz": target.sample_rate_hz}
+        self._wishes = {**self._wishes, **samples}
+        with atomic_output(path) as file:
+            encoder = FileEncoder(file, self.plan.samples, target)
+
+            def write(data: bytes) -> None:
+                encoder.feed(data)
+                if self.on_samples is not None:
+                    self.on_samples(data)
+
+            report = self._stream(write)
+            encoder.finish()
+        return report
 
 
 def _tell_end(report: Report, asked: Asked) -> None:

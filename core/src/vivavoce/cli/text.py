@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 from vivavoce.errors import InvalidValue
 
-__all__ = ["read_text"]
+__all__ = ["read_pieces", "read_text"]
 
 
 def read_text(argument: str) -> str:
@@ -28,6 +32,31 @@ def read_text(argument: str) -> str:
     if argument.startswith("@"):
         return _read_file(argument[1:])
     return argument
+
+
+def read_pieces() -> Iterator[str]:
+    """
+    Yield standard input as it comes, such as the tokens of a language model in a pipe.
+
+    Raises:
+        InvalidValue: If it is not UTF-8.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    is_first = True
+    while True:
+        # What is there, however little: read() would wait for more.
+        data = cast(io.BufferedReader, sys.stdin.buffer).read1(4096)
+        try:
+            piece = decoder.decode(data, final=not data)
+        except UnicodeDecodeError as error:
+            msg = f"Standard input is not UTF-8: {error.reason}. Convert it to UTF-8 first."
+            raise InvalidValue(msg) from error
+        if is_first and piece:
+            piece, is_first = piece.removeprefix("\ufeff"), False
+        if piece:
+            yield piece
+        if not data:
+            return
 
 
 def _read_file(name: str) -> str:

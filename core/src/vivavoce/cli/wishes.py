@@ -89,6 +89,7 @@ class Asked:
 
     Args:
         values: The values of :func:`wish_options`.
+        is_session: Whether the text comes while it is spoken, and is not read yet.
 
     Attributes:
         output: Where the audio goes, or None.
@@ -96,11 +97,11 @@ class Asked:
         text: The text itself, read from where it is.
     """
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
+    def __init__(self, values: Mapping[str, Any], *, is_session: bool = False) -> None:
         self._values = values
         self.output: str | None = values["output"]
         self.marks: str | None = values["marks"]
-        self.text = read_text(values["text"])
+        self.text = "" if is_session else read_text(values["text"])
 
     def client(self) -> Client:
         """

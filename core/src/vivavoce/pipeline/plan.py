@@ -58,11 +58,12 @@ _MARK_CLAIMS = {
 # What a voice of the user's own is called, and the claim that a model speaks with such.
 _OWN_VOICES = (("cloned", "clone"), ("designed", "design"))
 
-# Wish in Prosody, claim, what core can do instead.
+# Wish in Prosody, claim, the value that asks for nothing, and the unit the wish is in: a claim in
+# another, such as steps of volume, says nothing of what a decibel would be there.
 _PROSODY_CLAIMS = (
-    ("rate_ratio", "rate", 1.0),
-    ("pitch_semitones", "pitch", 0.0),
-    ("volume_db", "volume", 0.0),
+    ("rate_ratio", "rate", 1.0, "ratio"),
+    ("pitch_semitones", "pitch", 0.0, "semitones"),
+    ("volume_db", "volume", 0.0, "dB"),
 )
 
 
@@ -234,6 +235,7 @@ def make_plan(
     *,
     region: str | None = None,
     strict: bool = False,
+    is_session: bool = False,
 ) -> Plan:
     """
     Return how *utterance* would be spoken by *model*.
@@ -244,6 +246,7 @@ def make_plan(
         model: One of its models.
         region: The provider's region, or None for the model's first.
         strict: Whether to refuse what would be emulated.
+        is_session: Whether its text will come piece by piece, and is empty now.
 
     Raises:
         InvalidValue: If there is nothing to speak, or the SSML does not parse.
@@ -252,7 +255,7 @@ def make_plan(
     """
     planner = _Planner(utterance, info, model)
     try:
-        plan = planner.plan(region)
+        plan = planner.plan(region, is_session=is_session)
     except VivavoceError as error:
         error.add_context(provider=info.name, model=model.name)
         raise
@@ -270,10 +273,10 @@ class _Planner:
         self.decisions: list[Decision] = []
         self.errors: list[VivavoceError] = []
 
-    def plan(self, region: str | None) -> Plan:
+    def plan(self, region: str | None, *, is_session: bool) -> Plan:
         self._available()
         region = self._region(region)
-        spoken = self._text()
+        spoken = self._session() if is_session else self._text()
         language = self._language()
         voice = self._voice(language)
         self._instructions()
@@ -281,7 +284,7 @@ class _Planner:
         source, target = self._formats(gain_db)
         self._marks()
         self._options()
-        units = _units(self.info, self.model, spoken)
+        units = {} if is_session else _units(self.info, self.model, spoken)
         return Plan(
             selector=Selector(
                 provider=self.info.name,
@@ -373,6 +376,19 @@ class _Planner:
         else:
             self._native("text", f"{len(text)} characters in one request")
         return text
+
+    def _session(self) -> str:
+        """Say how text that comes piece by piece is spoken; it is checked when it comes."""
+        if self.utterance.ssml:
+            msg = "A session takes plain text: SSML cannot be cut anywhere."
+            self._refused("ssml", CapabilityError(msg, capability="ssml"))
+        if self.claims.stream_in:
+            self._native("stream_in", "text is taken while audio comes")
+        else:
+            self._emulated(
+                "stream_in", "each sentence is a request of its own, made while the last is heard"
+            )
+        return ""
 
     def _ssml(self, text: str) -> str:
         document = read_ssml(text)
@@ -494,18 +510,19 @@ class _Planner:
     def _prosody(self) -> tuple[Prosody, float]:
         prosody = self.utterance.prosody
         gain_db = 0.0
-        for wish, capability, normal in _PROSODY_CLAIMS:
+        for wish, capability, normal, unit in _PROSODY_CLAIMS:
             value = getattr(prosody, wish)
             claim = self.claims[capability]
             if value == normal:
                 continue
-            if claim and _inside(claim, value):
+            is_measured = claim.unit in ("", unit)
+            if claim and is_measured and _inside(claim, value):
                 self._native(wish, f"{value:g}")
             elif wish == "volume_db":
                 gain_db = value
                 prosody = evolve(prosody, volume_db=0.0)
                 self._gain(value)
-            elif claim:
+            elif claim and is_measured:
                 limits = f"{claim.minimum:g} to {claim.maximum:g} {claim.unit}".rstrip()
                 msg = (
                     f"{self.info.name}/{self.model.name} takes {wish} from {limits}, not {value:g}."

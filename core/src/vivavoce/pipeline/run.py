@@ -51,12 +51,13 @@ from vivavoce.wire.exchange import (
     NextCall,
     Output,
     SendMessage,
+    TurnEnded,
 )
 from vivavoce.wire.http import BodyEnd, HttpCall
 from vivavoce.wire.local import LocalEnd
 from vivavoce.wire.websocket import PeerClosed, WebSocketCall
 
-__all__ = ["SpeechRun"]
+__all__ = ["SpeechRun", "duration_s"]
 
 
 # After these nothing more comes.
@@ -279,6 +280,7 @@ class SpeechRun:
         await self._runtime.sleep(self._bounded(wait_s))
         if call is not None:
             await self._call(call)
+            self._set_deadline()
         return True
 
     async def _cut_smaller(self, request: _Request, error: TextTooLong) -> bool:
@@ -318,11 +320,14 @@ class SpeechRun:
         return next(self._segments, None)
 
     async def _open(self, segment: Segment) -> None:
-        request = self.plan.request(segment, wants_stream=self._wants_stream)
-        exchange = self._synthesizer.exchange(request)
+        exchange = self._make_exchange(segment)
         self._request = _Request(segment, exchange)
         await self._call(exchange.open())
         self._set_deadline()
+
+    def _make_exchange(self, segment: Segment) -> Exchange:
+        request = self.plan.request(segment, wants_stream=self._wants_stream)
+        return self._synthesizer.exchange(request)
 
     async def _call(self, call: Call) -> None:
         assert self._request is not None
@@ -384,14 +389,16 @@ class SpeechRun:
             msg = f"{self.plan.info.name!r} ended its reply before saying that it was complete."
             raise TruncatedAudio(msg)
 
-    def _take_note(self, request: _Request, output: Marks | Facts | Failed | Finished) -> None:
+    def _take_note(
+        self, request: _Request, output: Marks | Facts | Failed | Finished | TurnEnded
+    ) -> None:
         if isinstance(output, Marks):
             request.marks.extend(output.marks)
         elif isinstance(output, Facts):
             self._take_facts(request, output)
         elif isinstance(output, Failed):
             raise output.error
-        else:
+        elif isinstance(output, Finished):
             request.is_finished = True
 
     # What came
@@ -420,8 +427,8 @@ class SpeechRun:
             return ()
         due.sort(key=_end_of)  # stable: of equals the first to come stays first
         request.marks = [mark for mark in request.marks if mark.end_s > until_s]
-        before_s = _duration_s(request.exchange.format, self._before_request_bytes)
-        end_s = _duration_s(
+        before_s = duration_s(request.exchange.format, self._before_request_bytes)
+        end_s = duration_s(
             request.exchange.format, self._before_request_bytes + request.audio_bytes
         )
         # Held again: the sum of two times may lie a hair past the sum of their samples.
@@ -463,6 +470,20 @@ class SpeechRun:
         if torn:
             msg = f"{self.plan.info.name!r} ended in the middle of a sample ({torn} bytes over)."
             raise TruncatedAudio(msg)
+        self._check_end(request)
+        self._held_marks += self._last_marks(request)
+        self._before_request_bytes += request.audio_bytes
+        self._usage = _sum(self._usage, request.usage)
+        self._facts = _joined(self._facts, request.facts)
+        self._count += 1
+        self._characters += self._characters_of(request)
+        await self._drop_request()
+
+    def _characters_of(self, request: _Request) -> int:
+        return len(request.segment.text)
+
+    def _check_end(self, request: _Request) -> None:
+        """Refuse an end that nothing was heard before."""
         request.listen()
         if not request.is_heard:
             what = "only silence" if request.audio_bytes else "no audio at all"
@@ -472,13 +493,6 @@ class SpeechRun:
                 "does not read."
             )
             raise NoAudio(msg)
-        self._held_marks += self._last_marks(request)
-        self._before_request_bytes += request.audio_bytes
-        self._usage = _sum(self._usage, request.usage)
-        self._facts = _joined(self._facts, request.facts)
-        self._count += 1
-        self._characters += len(request.segment.text)
-        await self._drop_request()
 
     def _last_marks(self, request: _Request) -> tuple[Mark, ...]:
         """Take what marks are left, held to the end of the audio that came."""
@@ -521,7 +535,7 @@ class SpeechRun:
     # Limits
 
     def _check_total(self) -> None:
-        """Give up what is over its time, though more may be at hand: waiting is not all there is."""
+        """Give up what is over its time, though more of it may be at hand."""
         total_s = self._timeouts.total_s
         if total_s is not None and self._elapsed_s() >= total_s:
             raise self._timed_out("total", total_s)
@@ -618,7 +632,7 @@ def _bytes_per_s(audio_format: AudioFormat) -> int:
     return audio_format.frame_bytes * audio_format.sample_rate_hz
 
 
-def _duration_s(audio_format: AudioFormat, byte_count: int) -> float:
+def duration_s(audio_format: AudioFormat, byte_count: int) -> float:
     """Return the seconds; 0.0 for compressed audio."""
     return audio_format.duration_s(byte_count) if _has_frames(audio_format) else 0.0
 

@@ -7,7 +7,7 @@ import unicodedata
 
 from vivavoce.errors import InvalidValue
 
-__all__ = ["check_text", "has_speakable"]
+__all__ = ["check_characters", "check_text", "has_speakable"]
 
 # Letters and numbers of every script; the regex engine knows them in C.
 _LETTER_OR_NUMBER = re.compile(r"[^\W_]")
@@ -38,15 +38,25 @@ def check_text(text: str) -> None:
     if not text:
         msg = "The text is empty. Give at least one letter, number or symbol to speak."
         raise InvalidValue(msg)
-    fault = _UNSPEAKABLE_CHARACTER.search(text)
-    if fault is not None:
-        raise InvalidValue(_describe_fault(fault))
+    check_characters(text)
     if not has_speakable(text):
         msg = (
             f"The text of {len(text)} characters holds nothing to speak, only spaces, punctuation "
             "or control characters. Give at least one letter, number or symbol."
         )
         raise InvalidValue(msg)
+
+
+def check_characters(text: str) -> None:
+    """
+    Refuse a text with a character that cannot be sent.
+
+    Raises:
+        InvalidValue: If it holds a lone surrogate or a NUL; the message tells the index.
+    """
+    fault = _UNSPEAKABLE_CHARACTER.search(text)
+    if fault is not None:
+        raise InvalidValue(_describe_fault(fault))
 
 
 def _is_symbol(character: str) -> bool:

@@ -8,9 +8,10 @@ import inspect
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from vivavoce.transport.base import Conversation
 from vivavoce.transport.blocking import run_engine
@@ -23,7 +24,7 @@ from vivavoce.wire.websocket import WebSocketCall
 if TYPE_CHECKING:
     from vivavoce.transport.http import AsyncHttp
 
-__all__ = ["AsyncLocal", "AsyncRuntime"]
+__all__ = ["AsyncChannel", "AsyncJob", "AsyncLocal", "AsyncRuntime"]
 
 logger = logging.getLogger(__name__)
 
@@ -57,11 +58,78 @@ class AsyncRuntime:
         """Wait on the event loop."""
         await asyncio.sleep(seconds)
 
+    def spawn(self, job: Coroutine[Any, Any, None], name: str) -> AsyncJob:
+        """Run *job* as a task."""
+        return AsyncJob(asyncio.get_running_loop().create_task(job, name=name))
+
+    def channel(self, size: int) -> AsyncChannel:
+        """Return a queue between tasks."""
+        return AsyncChannel(size)
+
     async def close(self) -> None:
         """Close the connections kept for reuse."""
         http, self._http = self._http, None
         if http is not None:
             await http.close()
+
+
+class AsyncJob:
+    """A task beside its reader; see ``Job``."""
+
+    def __init__(self, task: asyncio.Task[None]) -> None:
+        self._task = task
+
+    async def stop(self) -> None:
+        """Cancel it and wait until it has ended."""
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        if not self._task.cancelled() and (error := self._task.exception()) is not None:
+            raise error
+
+
+class AsyncChannel:
+    """A queue between tasks; see ``Channel``."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._items: deque[object] = deque()
+        self._changed = asyncio.Event()
+        self._is_closed = False
+
+    async def put(self, item: object) -> bool:
+        """Hand over *item*, once there is room."""
+        while len(self._items) >= self._size and not self._is_closed:
+            await self._wait()
+        if self._is_closed:
+            return False
+        self._items.append(item)
+        self._changed.set()
+        return True
+
+    @property
+    def is_full(self) -> bool:
+        """Whether :meth:`put` would wait."""
+        return len(self._items) >= self._size
+
+    async def get(self) -> Any:
+        """Return the next item, once there is one."""
+        while not self._items and not self._is_closed:
+            await self._wait()
+        if self._is_closed:
+            return None
+        item = self._items.popleft()
+        self._changed.set()
+        return item
+
+    async def _wait(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
+
+    def close(self) -> None:
+        """Let both sides go."""
+        self._is_closed = True
+        self._items.clear()
+        self._changed.set()
 
 
 async def _open_websocket(call: WebSocketCall, timeout_s: float | None) -> Conversation:

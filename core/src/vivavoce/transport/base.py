@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 from vivavoce.wire.exchange import Call, Event
 
-__all__ = ["Conversation", "Runtime", "run_blocking"]
+__all__ = ["Channel", "Conversation", "Job", "Runtime", "run_blocking"]
 
 T = TypeVar("T")
 
@@ -84,8 +84,55 @@ class Runtime(Protocol):
         """Wait."""
         ...
 
+    def spawn(self, job: Coroutine[Any, Any, None], name: str) -> Job:
+        """
+        Run *job* beside the caller: as a task, or in the sync face in a thread.
+
+        Args:
+            job: Coroutines of this runtime; it handles its own errors.
+            name: For people who look at threads and tasks.
+        """
+        ...
+
+    def channel(self, size: int) -> Channel:
+        """Return a queue between a job and its reader that holds *size* items at the most."""
+        ...
+
     async def close(self) -> None:
         """Close connections kept for reuse. Harmless when repeated."""
+        ...
+
+
+class Job(Protocol):
+    """Something that runs beside the caller."""
+
+    async def stop(self) -> None:
+        """
+        Ask it to end, and wait until it has.
+
+        A task is cancelled; a thread sees that its channel is closed, or its conversation.
+        """
+        ...
+
+
+class Channel(Protocol):
+    """Items from one side to the other, in order; whoever puts waits while it is full."""
+
+    async def put(self, item: object) -> bool:
+        """Hand over *item*; False when the channel was closed meanwhile, and it was not taken."""
+        ...
+
+    async def get(self) -> Any:
+        """Return the next item, or None when the channel is closed."""
+        ...
+
+    @property
+    def is_full(self) -> bool:
+        """Whether :meth:`put` would wait."""
+        ...
+
+    def close(self) -> None:
+        """Let both sides go; what was in it is dropped. Harmless when repeated."""
         ...
 
 

@@ -10,10 +10,11 @@ import inspect
 import logging
 import threading
 import time
-from collections.abc import Awaitable
-from typing import TYPE_CHECKING
+from collections import deque
+from collections.abc import Awaitable, Coroutine
+from typing import TYPE_CHECKING, Any
 
-from vivavoce.transport.base import Conversation
+from vivavoce.transport.base import Conversation, run_blocking
 from vivavoce.transport.sink import JOIN_LIMIT_S, Sink, refuse_message
 from vivavoce.wire.exchange import Call, Event
 from vivavoce.wire.http import HttpCall
@@ -23,7 +24,7 @@ from vivavoce.wire.websocket import WebSocketCall
 if TYPE_CHECKING:
     from vivavoce.transport.http import BlockingHttp
 
-__all__ = ["BlockingLocal", "BlockingRuntime", "run_engine"]
+__all__ = ["BlockingChannel", "BlockingJob", "BlockingLocal", "BlockingRuntime", "run_engine"]
 
 logger = logging.getLogger(__name__)
 
@@ -59,12 +60,78 @@ class BlockingRuntime:
         """Block the thread."""
         time.sleep(seconds)  # noqa: ASYNC251 - blocking is what this face is for
 
+    def spawn(self, job: Coroutine[Any, Any, None], name: str) -> BlockingJob:
+        """Run *job* in a thread."""
+        return BlockingJob(job, name)
+
+    def channel(self, size: int) -> BlockingChannel:
+        """Return a queue between threads."""
+        return BlockingChannel(size)
+
     async def close(self) -> None:
         """Close the connections kept for reuse."""
         with self._lock:
             http, self._http = self._http, None
         if http is not None:
             await http.close()
+
+
+class BlockingJob:
+    """A thread beside its reader; see ``Job``."""
+
+    def __init__(self, job: Coroutine[Any, Any, None], name: str) -> None:
+        # A daemon: a session somebody forgot to close must not keep the process alive.
+        self._thread = threading.Thread(target=run_blocking, args=(job,), name=name, daemon=True)
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Wait until it has ended; its channel or conversation was closed, which it sees."""
+        if self._thread is threading.current_thread():
+            return
+        self._thread.join(JOIN_LIMIT_S)
+        if self._thread.is_alive():
+            logger.warning("A session's thread did not end within %s s.", JOIN_LIMIT_S)
+
+
+class BlockingChannel:
+    """A queue between threads; see ``Channel``."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._items: deque[object] = deque()
+        self._changed = threading.Condition()
+        self._is_closed = False
+
+    async def put(self, item: object) -> bool:
+        """Hand over *item*, once there is room."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._items) < self._size or self._is_closed)
+            if self._is_closed:
+                return False
+            self._items.append(item)
+            self._changed.notify_all()
+            return True
+
+    @property
+    def is_full(self) -> bool:
+        """Whether :meth:`put` would wait."""
+        return len(self._items) >= self._size
+
+    async def get(self) -> Any:
+        """Return the next item, once there is one."""
+        with self._changed:
+            self._changed.wait_for(lambda: bool(self._items) or self._is_closed)
+            if self._is_closed:
+                return None
+            self._changed.notify_all()
+            return self._items.popleft()
+
+    def close(self) -> None:
+        """Let both sides go."""
+        with self._changed:
+            self._is_closed = True
+            self._items.clear()
+            self._changed.notify_all()
 
 
 async def _open_websocket(call: WebSocketCall, timeout_s: float | None) -> Conversation:

@@ -1,8 +1,9 @@
 """
 WebSockets for both faces, over the library ``websockets``.
 
-Keep-alive is the library's: a ping every 20 s, and the connection counts as lost when
-no answer comes within another 20 s. Closing sends nothing and waits for nothing.
+Keep-alive is the library's: a ping every 20 s. No answer to one is no failure: with a reader
+that plays as it reads, the answer stands in line behind audio that is not yet wanted. A peer
+that is gone is found by the limits on waiting. Closing sends nothing and waits for nothing.
 """
 
 from __future__ import annotations
@@ -247,6 +248,7 @@ def _options(call: WebSocketCall, address: Address) -> dict[str, Any]:
         "additional_headers": reveal_headers(call.headers),
         "user_agent_header": "vivavoce",
         "compression": None,
+        "ping_timeout": None,
         "max_size": call.max_message_bytes,
         "proxy": None if address.is_loopback else True,
         "logger": _logger,

@@ -50,6 +50,7 @@ __all__ = [
     "NextCall",
     "Output",
     "SendMessage",
+    "TurnEnded",
 ]
 
 Call = HttpCall | WebSocketCall | LocalCall
@@ -132,7 +133,12 @@ class Failed:
     error: VivavoceError
 
 
-Output = AudioData | Marks | Facts | SendMessage | NextCall | Finished | Failed
+@frozen
+class TurnEnded:
+    """Of a session: all of the text that was to be spoken now has been; more may follow."""
+
+
+Output = AudioData | Marks | Facts | SendMessage | NextCall | Finished | Failed | TurnEnded
 
 
 class Exchange(ABC):
@@ -258,6 +264,26 @@ class DuplexExchange(Exchange):
     @abstractmethod
     def finish(self) -> Sequence[SendMessage]:
         """Return what to send to say that no more text will come."""
+
+    @property
+    def has_begun(self) -> bool:
+        """
+        Whether the provider has taken any text yet.
+
+        Until then a lost connection is made again, and the same text sent; after that it
+        could be spoken twice. By default any answer counts but the handshake's.
+        """
+        return True
+
+    def interrupt(self) -> Call:
+        """
+        Return the call to go on with after what is being said was given up.
+
+        The connection of before is cut, so nothing of it can be heard any more; where a
+        provider can do better on an open one it will still have been cut when this returns.
+        By default the same as at first.
+        """
+        return self.open()
 
 
 def _local_outputs(event: LocalOutput) -> Sequence[Output]:

@@ -1,8 +1,12 @@
 import base64
 import json
+from contextlib import contextmanager
+from itertools import count
+from urllib.parse import urlencode
 
 import httpx2
 import pytest
+from websockets.sync.client import connect
 
 from vivavoce_qwen_emulator.testing import running_emulator
 
@@ -32,6 +36,85 @@ def audio_in(data):
     return base64.b64decode(data["output"]["audio"]["data"], validate=True)
 
 
+class Talk:
+    """One session by a bare WebSocket, which checks what every event must be."""
+
+    def __init__(self, socket):
+        self.socket = socket
+        self.seen = set()
+        self._numbers = count(1)
+
+    def say(self, kind, **fields):
+        """Send an event."""
+        self.socket.send(
+            json.dumps({"event_id": f"event_{next(self._numbers)}", "type": kind} | fields)
+        )
+
+    def update(self, **session):
+        self.say("session.update", session={"voice": "Cherry"} | session)
+
+    def append(self, text):
+        self.say("input_text_buffer.append", text=text)
+
+    def commit(self):
+        self.say("input_text_buffer.commit")
+
+    def clear(self):
+        self.say("input_text_buffer.clear")
+
+    def cancel(self):
+        self.say("response.cancel")
+
+    def finish(self):
+        self.say("session.finish")
+
+    def hear(self):
+        """Return the next event."""
+        event = json.loads(self.socket.recv(timeout=5))
+        assert event["event_id"] not in self.seen
+        self.seen.add(event["event_id"])
+        return event
+
+    def until(self, kind, times=1):
+        """Return the events up to that of a kind, or up to the nth of that kind."""
+        events = []
+        while [event["type"] for event in events].count(kind) < times:
+            events.append(self.hear())
+        return events
+
+    def is_quiet(self, seconds=0.05):
+        """Return whether nothing comes for a while."""
+        try:
+            self.socket.recv(timeout=seconds)
+        except TimeoutError:
+            return True
+        return False
+
+
+def kinds(events):
+    """Return the types of events, several deltas in a row as one."""
+    found = [event["type"] for event in events]
+    return [
+        kind
+        for kind, before in zip(found, [None, *found], strict=False)
+        if (kind, before) != ("response.audio.delta",) * 2
+    ]
+
+
+def deltas(events):
+    """Return the audio in events."""
+    return [
+        base64.b64decode(event["delta"], validate=True)
+        for event in events
+        if event["type"] == "response.audio.delta"
+    ]
+
+
+def dones(events):
+    """Return the responses that are done."""
+    return [event["response"] for event in events if event["type"] == "response.done"]
+
+
 class Service:
     """An emulator and a plain client of it."""
 
@@ -56,6 +139,26 @@ class Service:
             body = {"model": model, "input": words}
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         return self.http.post(self.synthesis, content=content, headers=sent)
+
+    kinds = staticmethod(kinds)
+    deltas = staticmethod(deltas)
+    dones = staticmethod(dones)
+
+    @contextmanager
+    def talk(self, model="qwen3-tts-flash-realtime", *, key="sk-test", fault=None, **options):
+        """Hold a session."""
+        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        if fault is not None:
+            headers["X-Emulator-Fault"] = fault
+        with connect(
+            f"{self.emulator.ws_url}?{urlencode({'model': model})}",
+            additional_headers=headers,
+            proxy=None,
+            compression=None,
+            max_size=None,
+            **options,
+        ) as socket:
+            yield Talk(socket)
 
     def stream(self, **given):
         """Return the data of each event of a stream."""

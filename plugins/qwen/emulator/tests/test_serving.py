@@ -83,6 +83,7 @@ def test_serves_as_a_command():
         try:
             said = process.stdout.readline()
             assert said.startswith("Serving cn-beijing at http://127.0.0.1:")
+            assert process.stdout.readline().startswith("and realtime sessions at ws://127.0.0.1:")
             url = f"{said.split()[-1]}/services/aigc/multimodal-generation/generation"
             statuses = [
                 httpx2.post(url, json={}, headers={"authorization": f"Bearer {key}"}).status_code
@@ -133,12 +134,49 @@ def test_ends_while_an_answer_stalls(caplog):
     assert caplog.records == []
 
 
+def test_ends_while_a_session_lasts(caplog):
+    """A session in which speech stalls for ever does not hold up the end."""
+    from contextlib import ExitStack
+
+    from websockets.exceptions import ConnectionClosedError
+    from websockets.sync.client import connect
+
+    with ExitStack() as stack:
+        with running_emulator() as emulator:
+            emulator.fault("ws-slow", seconds=0)
+            url = f"{emulator.ws_url}?model=qwen3-tts-flash-realtime"
+            headers = {"authorization": "Bearer sk-x"}
+            session = stack.enter_context(connect(url, additional_headers=headers, proxy=None))
+            session.send('{"event_id": "1", "type": "input_text_buffer.append", "text": "Yes"}')
+            session.send('{"event_id": "2", "type": "input_text_buffer.commit"}')
+            while "content_part.added" not in session.recv(timeout=5):
+                pass
+        assert emulator.wait_for_end() == "left"
+        with pytest.raises(ConnectionClosedError):
+            session.recv(timeout=5)
+    assert [record for record in caplog.records if record.name.startswith("uvicorn")] == []
+
+
+def test_command_takes_every_setting():
+    """Each setting but the clock is an option of the command, with the same default."""
+    from dataclasses import fields
+
+    options = main.commands["serve"].make_context("serve", []).params
+    for field in fields(Settings):
+        if field.name not in {"clock", "keys"}:
+            assert options[field.name] == getattr(Settings(), field.name)
+
+
 def test_unusable_settings():
     """An unusable setting is refused with what may be chosen."""
     with pytest.raises(ValueError, match=r"pace='slow'.*full, real"):
         Settings(pace="slow")
     with pytest.raises(ValueError, match="cn-beijing"), running_emulator(keys={"mars": ["a"]}):
         pass
+    with pytest.raises(ValueError, match=r"cancel='maybe'.*obeyed, error"):
+        Settings(cancel="maybe")
+    with pytest.raises(ValueError, match=r"idle_code=1006.*1000, 1001, 1011"):
+        Settings(idle_code=1006)
 
 
 def test_errors_of_the_test_pass_through():

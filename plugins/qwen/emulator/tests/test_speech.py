@@ -92,3 +92,19 @@ def test_instructions_change_the_pitch():
     """Words such as deep change the pitch."""
     plain, deep = manner_of(order()), manner_of(order(instructions="A deep voice."))
     assert plain.pitch_semitones - deep.pitch_semitones == 1.5
+
+
+@pytest.mark.parametrize(
+    ("more", "field", "expected"),
+    [
+        ({"speech_rate": 0.5}, "rate_ratio", 0.5),
+        ({"volume": 50}, "volume_db", 0.0),
+        ({"volume": 100}, "volume_db", 6.0),
+        ({"volume": 0}, "volume_db", -60.0),
+        ({"pitch_rate": 2.0}, "pitch_semitones", 8.0),
+        ({"pitch_rate": 0.5}, "pitch_semitones", -6.0),
+    ],
+)
+def test_prosody_ends_where_the_engine_does(more, field, expected):
+    """A wish beyond what the engine can do is heeded as far as it can."""
+    assert getattr(manner_of(order("Ethan", **more)), field) == pytest.approx(expected, abs=0.1)

@@ -124,7 +124,6 @@ def test_a_variety_chooses_its_voice(speak, emulator, tag, voices):
 
 REFUSED = {
     "an unknown model": ("qwen3-tts-flsh", {}, UnknownModel, "Did you mean 'qwen3-tts-flash'"),
-    "a realtime model": ("qwen3-tts-flash-realtime", {}, CapabilityError, "'qwen3-tts-flash'"),
     "a voice the model lacks": (
         "qwen3-tts-instruct-flash",
         {"voice": "Jennifer"},

@@ -24,6 +24,7 @@ def vivavoce_synthesizers() -> list[SynthesizerInfo]:
                 "base_url": ("DASHSCOPE_HTTP_BASE_URL",),
                 "region": ("DASHSCOPE_API_REGION",),
                 "workspace": ("DASHSCOPE_WORKSPACE_ID",),
+                "websocket_url": (),
             },
             recognise_voice=recognise_voice,
             count_billed=count_billed,

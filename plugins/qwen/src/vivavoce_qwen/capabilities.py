@@ -36,8 +36,10 @@ _ORIGINS = {"cloned": VoiceOrigin.CLONED, "designed": VoiceOrigin.DESIGNED}
 # the models of its kind a voice was made for cannot be told from its id.
 _ID_PREFIXES = {"qwen-tts-vc-": "cloned", "qwen-tts-vd-": "designed"}
 
-_CONTAINERS = {"pcm": "raw", "wav": "wav", "mp3": "mp3"}
-_ENCODINGS = {"pcm": "pcm_s16le", "mp3": "mp3", "opus": "opus"}
+# Of what the service can send: WAV is not asked for, since core writes better headers, and Opus
+# neither, since nobody says in which container it comes.
+_CONTAINERS = {"pcm": "raw", "mp3": "mp3"}
+_ENCODINGS = {"pcm": "pcm_s16le", "mp3": "mp3"}
 
 _OPTIMIZE = Option(
     name="optimize_instructions",
@@ -52,6 +54,29 @@ _TRANSPORT = Option(
     ),
     type=str,
     values=("http-sse", "http"),
+)
+_MODE = Option(
+    name="mode",
+    meaning=(
+        "who decides when text is spoken: 'server_commit' the service (the default), "
+        "'commit' the caller, by flushing"
+    ),
+    type=str,
+    values=("server_commit", "commit"),
+)
+_VOLUME_STEPS = Option(
+    name="volume",
+    meaning="the service's own volume, in steps of which 50 is normal",
+    type=int,
+    minimum=0,
+    maximum=100,
+)
+_KILOBITS = Option(
+    name="bit_rate",
+    meaning="of compressed audio, in kbit/s; the page names it for Opus alone",
+    type=int,
+    minimum=6,
+    maximum=510,
 )
 
 
@@ -150,7 +175,6 @@ def _card(row: ModelRow) -> ModelCard:
         ),
         default_voice=DEFAULT_VOICE if row.voices == "system" else "",
         segment_chars=SEGMENT_CHARS[row.max_text_unit],
-        unavailable=_unavailable(row),
         note=" ".join(_notes(row)),
         evidence=SOURCES[row.evidence],
     )
@@ -159,18 +183,14 @@ def _card(row: ModelRow) -> ModelCard:
 def _options(row: ModelRow) -> Iterator[Option]:
     if row.instructions:
         yield _OPTIMIZE
-    if not row.is_realtime:
+    if row.is_realtime:
+        yield _MODE
+    else:
         yield _TRANSPORT
-
-
-def _unavailable(row: ModelRow) -> str:
-    if not row.is_realtime:
-        return ""
-    voice = "" if row.voices == "system" else " with a voice made for it"
-    return (
-        "it needs a WebSocket, and this release speaks over HTTP and server-sent events. "
-        f"Use {row.http_model!r}{voice}."
-    )
+    if row.volume == "yes":
+        yield _VOLUME_STEPS
+    if row.bit_rate == "yes":
+        yield _KILOBITS
 
 
 def _notes(row: ModelRow) -> Iterator[str]:

@@ -18,6 +18,7 @@ from vivavoce.authoring import (
     AudioFormat,
     BodyData,
     BodyEnd,
+    CapabilityError,
     Event,
     Exchange,
     Facts,
@@ -45,6 +46,8 @@ from vivavoce.authoring import (
     decode_base64,
 )
 from vivavoce_qwen.errors import error_of_body, error_of_event, status_comment
+from vivavoce_qwen.realtime import RealtimeExchange, SpokenWhole, realtime_url
+from vivavoce_qwen.replies import parsed, usage_of
 from vivavoce_qwen.tables import language_type, regions
 
 __all__ = ["QwenExchange", "QwenSynthesizer"]
@@ -73,8 +76,9 @@ class QwenSynthesizer(Synthesizer):
     def __init__(self, config: ProviderConfig) -> None:
         super().__init__(config)
         self._base_url = _base_url(config)
+        self._realtime_url = realtime_url(config)
 
-    def exchange(self, request: SynthesisRequest) -> QwenExchange:
+    def exchange(self, request: SynthesisRequest) -> Exchange:
         """
         Return the conversation that speaks *request*.
 
@@ -90,12 +94,28 @@ class QwenSynthesizer(Synthesizer):
                 "or leave it out."
             )
             raise InvalidValue(msg)
+        key = self.config.credential or Secret("")
+        if request.model.transports == ("websocket",):
+            return SpokenWhole(request, self._realtime_url, key)
         return QwenExchange(
             request,
             self._base_url + PATH,
-            self.config.credential or Secret(""),
+            key,
             wants_events=request.options.get("transport") != "http",
         )
+
+    def session(self, request: SynthesisRequest) -> RealtimeExchange:
+        """
+        Return a session that takes text while audio comes; only realtime models have one.
+
+        Raises:
+            CapabilityError: If the model takes a text whole.
+        """
+        if request.model.transports != ("websocket",):
+            msg = f"{request.model.name!r} takes no text while speaking. Use a realtime model."
+            raise CapabilityError(msg, capability="stream_in")
+        key = self.config.credential or Secret("")
+        return RealtimeExchange(request, self._realtime_url, key)
 
     def probe(self) -> HttpCall:
         """Return a call to the address itself: whatever it answers, it is there."""
@@ -216,7 +236,7 @@ class QwenExchange(Exchange):
 
     def _answer(self) -> Sequence[Output]:
         """Read a plain reply, and go on to where it says the audio is."""
-        message = _object(self._text) if self._status < 300 else {}
+        message = parsed(self._text) if self._status < 300 else {}
         audio = _audio_of(message)
         url, text = audio.get("url"), audio.get("data")
         if not message.get("code"):
@@ -449,23 +469,13 @@ def _with_tls(parts: SplitResult) -> str:
 def _cut_message(data: bytes, cut: tuple[bytes, bytes] | None) -> tuple[Mapping[str, Any], bytes]:
     """Return an event's data as an object, and the audio in it."""
     if cut is not None:
-        message = _object(cut[1])
+        message = parsed(cut[1])
         # Only where the cut-out string stood in its place is it audio.
         if _audio_of(message).get("data") == "":
             return message, decode_base64(cut[0])
-    message = _object(data)
+    message = parsed(data)
     text = _audio_of(message).get("data")
     return message, _decoded(text) if _is_text(text) else b""
-
-
-def _object(data: bytes | bytearray) -> Mapping[str, Any]:
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        # Not chained: the cause holds the whole text.
-        msg = f"A reply of {len(data)} bytes is no JSON ({type(error).__name__})."
-        raise UnexpectedReply(msg) from None
-    return value if isinstance(value, dict) else {}
 
 
 def _audio_of(message: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -484,7 +494,6 @@ def _decoded(text: str) -> bytes:
 
 
 def _facts_of(message: Mapping[str, Any], audio: Mapping[str, Any]) -> Facts:
-    usage = message.get("usage")
     other: dict[str, str | Secret] = {}
     if _is_text(audio.get("url")):
         # Its query holds a signature that opens the audio to whoever has it.
@@ -494,17 +503,6 @@ def _facts_of(message: Mapping[str, Any], audio: Mapping[str, Any]) -> Facts:
     request_id = message.get("request_id")
     return Facts(
         request_id=request_id if _is_text(request_id) else None,
-        usage=_usage(usage) if isinstance(usage, dict) else {},
+        usage=usage_of(message.get("usage")),
         other=other,
     )
-
-
-def _usage(usage: Mapping[str, Any]) -> dict[str, float]:
-    """Return the billed units, those that are none left out; details are no units of their own."""
-    return {
-        unit: float(amount)
-        for unit in ("characters", "input_tokens", "output_tokens", "total_tokens")
-        if isinstance(amount := usage.get(unit), int | float)
-        and not isinstance(amount, bool)
-        and amount > 0
-    }

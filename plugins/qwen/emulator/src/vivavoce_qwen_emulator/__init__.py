@@ -17,6 +17,12 @@ One request goes through these modules, in this order::
     signing   the address of the finished audio
     script    the answer as bytes, waits and cuts, and the sending of it
 
+A realtime session goes from app, journal, faults and checks to these::
+
+    realtime  what the client says, and what is spoken meanwhile
+    sessions  what the client may set, and how its text is grouped
+    events    what the service says, as JSON
+
 Values here are dataclasses of the standard library rather than attrs': nothing but what is
 declared in pyproject.toml is imported.
 """

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections import OrderedDict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.routing import Route
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
 
 from vivavoce_qwen_emulator.checks import (
     Order,
@@ -19,13 +21,15 @@ from vivavoce_qwen_emulator.checks import (
     bearer_key,
     check_caller,
     find_model,
+    find_realtime_model,
     parse_body,
     read_order,
 )
 from vivavoce_qwen_emulator.control import Armory, control_routes
-from vivavoce_qwen_emulator.faults import BadFault, Caller, Download, Fault, parse_fault
+from vivavoce_qwen_emulator.faults import BadFault, Caller, Download, Fault, Kind, parse_fault
 from vivavoce_qwen_emulator.journal import Journal, Received
 from vivavoce_qwen_emulator.limits import RateLimiter
+from vivavoce_qwen_emulator.realtime import RealtimeSession
 from vivavoce_qwen_emulator.replies import (
     EVENT_STREAM,
     JSON,
@@ -40,14 +44,23 @@ from vivavoce_qwen_emulator.replies import (
     usage_of,
     wav_header,
 )
-from vivavoce_qwen_emulator.script import Connection, Reply, Script, Step, Wait, whole
+from vivavoce_qwen_emulator.script import (
+    Connection,
+    Reply,
+    Script,
+    Step,
+    Wait,
+    cut_connection,
+    whole,
+)
 from vivavoce_qwen_emulator.settings import Settings
 from vivavoce_qwen_emulator.signing import Signer
 from vivavoce_qwen_emulator.speech import SAMPLE_RATE_HZ, Speaker
 
-__all__ = ["BASE_PATH", "Emulator"]
+__all__ = ["BASE_PATH", "REALTIME_PATH", "Emulator"]
 
 BASE_PATH = "/api/v1"
+REALTIME_PATH = "/api-ws/v1/realtime"
 _SYNTHESIS = f"{BASE_PATH}/services/aigc/multimodal-generation/generation"
 _MAX_BODY_BYTES = 1 << 20
 _KEPT = 1_000
@@ -86,6 +99,7 @@ class Emulator:
             routes=[
                 *control_routes(self.journal, self.armory, settings.region),
                 Route(_SYNTHESIS, self._synthesize, methods=["POST"]),
+                WebSocketRoute(REALTIME_PATH, self._converse),
                 Route("/results/{name}.wav", self._download),
                 Route("/moved/results/{name}.wav", self._download),
                 Route(
@@ -108,7 +122,9 @@ class Emulator:
             wants_stream=request.headers.get("x-dashscope-sse", "").lower() == "enable",
         )
         try:
-            fault = self._choose_fault(request, received.body, caller)
+            model = received.body.get("model") if isinstance(received.body, dict) else None
+            kind: Kind = "stream" if caller.wants_stream else "plain"
+            fault = self._choose_fault(request, model, kind)
         except BadFault as error:
             refused = Refused(400, "BadFault", str(error))
             return self._reply(refuse(refused, caller.request_id), received)
@@ -122,14 +138,15 @@ class Emulator:
             script = refuse(refused, caller.request_id)
         return self._reply(fault.script(script), received)
 
-    def _choose_fault(self, request: Request, body: Any, caller: Caller) -> Fault:
+    def _choose_fault(self, request: HTTPConnection, model: object, kind: Kind) -> Fault:
         header = request.headers.get("x-emulator-fault")
         if header is None:
-            model = body.get("model") if isinstance(body, dict) else None
-            return self.armory.take(model, wants_stream=caller.wants_stream) or Fault()
+            return self.armory.take(model, kind) or Fault()
         fault = parse_fault(header)
-        if not (fault.on_stream if caller.wants_stream else fault.on_plain):
-            msg = f"The fault {fault.name!r} is one of streams. Ask for one."
+        if not fault.fits(kind):
+            kinds: tuple[Kind, ...] = ("plain", "stream", "realtime")
+            fitting = " or ".join(repr(other) for other in kinds if fault.fits(other))
+            msg = f"The fault {fault.name!r} is for requests of the kind {fitting}, not {kind!r}."
             raise BadFault(msg)
         return fault
 
@@ -210,6 +227,71 @@ class Emulator:
                 script=whole(200, "audio/wav", wav_header(len(pcm)) + pcm),
             )
         )
+
+    async def _converse(self, socket: WebSocket) -> None:
+        received = self.journal.note(
+            "GET",
+            socket.url.path,
+            socket.query_params.multi_items(),
+            socket.headers.items(),
+            b"",
+        )
+        name = socket.query_params.get("model", "")
+        caller = Caller(
+            key=bearer_key(socket.headers), request_id=str(uuid.uuid4()), wants_stream=False
+        )
+        try:
+            fault = self._choose_fault(socket, name, "realtime")
+        except BadFault as error:
+            refused = Refused(400, "BadFault", str(error))
+            await self._refuse_handshake(socket, refuse(refused, caller.request_id), received)
+            return
+        received.fault = fault.name
+        script = fault.instead(caller)
+        if script is None:
+            try:
+                check_caller(socket.headers, self.settings)
+            except Refused as refused:
+                script = refuse(refused, caller.request_id)
+        # An accepted handshake has neither steps nor a status of its own.
+        changed = fault.script(script or Script())
+        await asyncio.sleep(changed.delay_s)
+        if script is not None:
+            await self._refuse_handshake(socket, script, received)
+            return
+        received.status = 101
+        await socket.accept(headers=[(b"x-request-id", caller.request_id.encode())])
+        await self._hold_session(socket, name, fault, received)
+
+    async def _hold_session(
+        self, socket: WebSocket, name: str, fault: Fault, received: Received
+    ) -> None:
+        model = find_realtime_model(name, self.settings.region)
+        if model and not self._limiter.admit(model.alias_of or model.name, model.rpm):
+            await socket.close(1011, f"Too many requests for {name} this minute.")
+            self.journal.end(received, "closed", 1011)
+            return
+        await RealtimeSession(
+            socket,
+            model=model,
+            name=name,
+            fault=fault,
+            settings=self.settings,
+            speak=self._speaker.speak,
+            cut=lambda cut: cut_connection(self.connections, socket.scope, cut),
+            journal=self.journal,
+            received=received,
+        ).run()
+
+    async def _refuse_handshake(
+        self, socket: WebSocket, script: Script, received: Received
+    ) -> None:
+        received.status = script.status
+        body = b"".join(step for step in script.steps if isinstance(step, bytes))
+        response = Response(body, script.status)
+        response.raw_headers = [(name.encode(), value.encode()) for name, value in script.headers]
+        await socket.send_denial_response(response)
+        self.journal.end(received, "complete")
 
     async def _elsewhere(self, request: Request) -> Reply:
         received, _ = await self._note(request)

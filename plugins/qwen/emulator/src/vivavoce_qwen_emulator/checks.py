@@ -18,10 +18,14 @@ if TYPE_CHECKING:
 __all__ = [
     "Order",
     "Refused",
+    "are_too_long",
     "bearer_key",
     "check_caller",
     "estimate_tokens",
     "find_model",
+    "find_realtime_model",
+    "has_voice",
+    "is_speakable",
     "parse_body",
     "read_order",
 ]
@@ -68,6 +72,20 @@ class Order:
 
     instructions: str = ""
     """How it is to be said; empty for models that take none."""
+
+    speech_rate: float = 1.0
+    """0.5 to 2.0; 1.0 is the voice's own."""
+
+    pitch_rate: float = 1.0
+    """0.5 to 2.0; 1.0 is the voice's own."""
+
+    volume: int = 50
+    """0 to 100; 50 is the voice's own."""
+
+    sample_rate_hz: int = 24_000
+
+    response_format: str = "pcm"
+    """``pcm``, ``wav``, ``mp3`` or ``opus``."""
 
 
 def bearer_key(headers: Mapping[str, str]) -> str:
@@ -135,6 +153,14 @@ def find_model(body: Mapping[str, Any], region: str) -> ModelRow:
     return row
 
 
+def find_realtime_model(name: str, region: str) -> ModelRow | None:
+    """Return the realtime model *name*, or None if there is none in *region*."""
+    from vivavoce_qwen.tables import models
+
+    row = models().get(name)
+    return row if row is not None and row.is_realtime and region in row.regions else None
+
+
 def read_order(body: Mapping[str, Any], model: ModelRow, unit: LengthUnit) -> Order:
     """
     Return what *body* asks of *model*.
@@ -174,12 +200,32 @@ def estimate_tokens(text: str) -> int:
     return dense + math.ceil((len(text) - dense) / 4)
 
 
+def are_too_long(instructions: str) -> bool:
+    """Return whether the service would refuse *instructions* for their length."""
+    return estimate_tokens(instructions) > _MAX_INSTRUCTION_TOKENS
+
+
+def is_speakable(text: str) -> bool:
+    """Return whether there is anything in *text* to say."""
+    return any(_is_speakable(character) for character in text)
+
+
+def has_voice(model: ModelRow, voice: str) -> bool:
+    """Return whether *voice* is one of *model*."""
+    from vivavoce_qwen.tables import voices
+
+    if prefix := _CUSTOM_VOICES.get(model.voices):
+        return voice.startswith(prefix) and len(voice) > len(prefix)
+    row = voices().get(voice)
+    return row is not None and model.name in row.models
+
+
 def _invalid(message: str) -> Refused:
     return Refused(400, "InvalidParameter", message)
 
 
 def _check_text(text: str, model: ModelRow, unit: LengthUnit) -> None:
-    if not any(_is_speakable(character) for character in text):
+    if not is_speakable(text):
         raise _invalid(_NOTHING_TO_SAY)
     if model.max_text is not None and _length(text, model, unit) > model.max_text:
         # The service wraps this one: the inner code differs from the outer.
@@ -208,18 +254,9 @@ def _read_voice(fields: Mapping[str, Any], model: ModelRow) -> str:
     voice = fields.get("voice")
     if not isinstance(voice, str) or not voice:
         raise _invalid("The field 'input.voice' is required and is a string.")
-    if not _has_voice(model, voice):
+    if not has_voice(model, voice):
         raise _invalid(f"Invalid voice specified: {voice!r} is no voice of {model.name!r}.")
     return voice
-
-
-def _has_voice(model: ModelRow, voice: str) -> bool:
-    from vivavoce_qwen.tables import voices
-
-    if prefix := _CUSTOM_VOICES.get(model.voices):
-        return voice.startswith(prefix) and len(voice) > len(prefix)
-    row = voices().get(voice)
-    return row is not None and model.name in row.models
 
 
 def _read_language(fields: Mapping[str, Any], model: ModelRow) -> str:
@@ -241,7 +278,7 @@ def _read_instructions(fields: Mapping[str, Any], model: ModelRow) -> str:
         raise _invalid("The field 'instructions' is a string.")
     if not isinstance(fields.get("optimize_instructions") or False, bool):
         raise _invalid("The field 'optimize_instructions' is true or false.")
-    if estimate_tokens(instructions) > _MAX_INSTRUCTION_TOKENS:
+    if are_too_long(instructions):
         raise _invalid(f"The instructions are longer than {_MAX_INSTRUCTION_TOKENS} tokens.")
     # Other models let them pass and do not heed them.
     return instructions if model.instructions else ""

@@ -8,7 +8,16 @@ from typing import Any
 
 import click
 
-from vivavoce_qwen_emulator.settings import LENGTH_UNITS, PACES, Settings
+from vivavoce_qwen_emulator.settings import (
+    AFTERWARDS,
+    CANCELS,
+    CLEARS,
+    LENGTH_UNITS,
+    PACES,
+    SHAPES,
+    UNCOMMITTED,
+    Settings,
+)
 
 __all__ = ["main"]
 
@@ -65,12 +74,78 @@ def _read_rpm(_context: click.Context, _parameter: click.Parameter, value: str) 
     type=click.Choice(LENGTH_UNITS),
     help="What the limit on a text counts.",
 )
+@click.option(
+    "--shape",
+    default="documented",
+    type=click.Choice(SHAPES),
+    help="Sessions: how the end of a response is told.",
+)
+@click.option(
+    "--group-characters",
+    default=300,
+    type=click.IntRange(1),
+    help="Sessions: length at which server_commit speaks without the end of a sentence.",
+)
+@click.option(
+    "--open-responses",
+    is_flag=True,
+    help="Sessions: let responses of server_commit stay open for further text.",
+)
+@click.option(
+    "--uncommitted",
+    default="dropped",
+    type=click.Choice(UNCOMMITTED),
+    help="Sessions: what becomes of text that was not committed at the end.",
+)
+@click.option(
+    "--clear",
+    default="unspoken",
+    type=click.Choice(CLEARS),
+    help="Sessions: what input_text_buffer.clear drops.",
+)
+@click.option(
+    "--cancel",
+    default="obeyed",
+    type=click.Choice(CANCELS),
+    help="Sessions: what is made of response.cancel.",
+)
+@click.option(
+    "--after-finish",
+    default="open",
+    type=click.Choice(AFTERWARDS),
+    help="Sessions: whether the server closes once they are finished.",
+)
+@click.option(
+    "--after-error",
+    default="open",
+    type=click.Choice(AFTERWARDS),
+    help="Sessions: whether the server closes after an error that ends one.",
+)
+@click.option(
+    "--idle",
+    "idle_s",
+    default=0.0,
+    type=click.FloatRange(0),
+    help="Sessions: seconds after which the server closes an idle one; 0 for never.",
+)
+@click.option(
+    "--idle-code",
+    default=1_000,
+    type=click.IntRange(1_000, 4_999),
+    help="Sessions: what it closes an idle one with.",
+)
 def serve(
     *, host: str, port: int, expose: bool, region: str, keys: tuple[str, ...], **rest: Any
 ) -> None:
     """Serve until Ctrl-C."""
     from vivavoce_qwen_emulator.app import Emulator
-    from vivavoce_qwen_emulator.serving import Server, address_of, is_loopback, open_socket
+    from vivavoce_qwen_emulator.serving import (
+        Server,
+        address_of,
+        is_loopback,
+        open_socket,
+        ws_address_of,
+    )
 
     if not (expose or is_loopback(host)):
         msg = f"{host} can be reached from other machines. If you want that, give --expose."
@@ -86,6 +161,7 @@ def serve(
         raise click.ClickException(msg) from error
     emulator = Emulator(settings)
     click.echo(f"Serving {region} at {address_of(listening)}")
+    click.echo(f"and realtime sessions at {ws_address_of(listening)}")
     try:
         Server(emulator).run([listening])
     except KeyboardInterrupt:

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from vivavoce_qwen_emulator.faults import BadFault, Fault, describe_faults, make_fault
+from vivavoce_qwen_emulator.faults import BadFault, Fault, Kind, describe_faults, make_fault
 from vivavoce_qwen_emulator.journal import Journal
 
 __all__ = ["Armed", "Armory", "control_routes"]
@@ -32,12 +32,11 @@ class Armed:
     stream: bool | None = None
     """Only streams, or only answers in one piece; None for any the fault can be done to."""
 
-    def fits(self, model: object, *, wants_stream: bool) -> bool:
+    def fits(self, model: object, kind: Kind) -> bool:
         """Return whether a request is one it is meant for."""
+        wanted = {None: kind, True: "stream", False: "plain"}[self.stream]
         return (
-            (self.model is None or self.model == model)
-            and (self.stream is None or self.stream == wants_stream)
-            and (self.fault.on_stream if wants_stream else self.fault.on_plain)
+            (self.model is None or self.model == model) and wanted == kind and self.fault.fits(kind)
         )
 
 
@@ -53,11 +52,11 @@ class Armory:
         with self._lock:
             self._waiting.append(armed)
 
-    def take(self, model: object, *, wants_stream: bool) -> Fault | None:
+    def take(self, model: object, kind: Kind) -> Fault | None:
         """Return what is to go wrong with a request, used up by that; None for nothing."""
         with self._lock:
             for armed in self._waiting:
-                if armed.fits(model, wants_stream=wants_stream):
+                if armed.fits(model, kind):
                     armed.times -= 1
                     if not armed.times:
                         self._waiting.remove(armed)

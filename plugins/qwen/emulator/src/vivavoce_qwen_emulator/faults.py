@@ -12,9 +12,10 @@ import difflib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
-from typing import Any, ClassVar, TypeVar, dataclass_transform
+from typing import Any, ClassVar, Literal, TypeVar, dataclass_transform
 from urllib.parse import urlsplit, urlunsplit
 
+from vivavoce_qwen_emulator.events import DELTA, Message, Outgoing, Sent, new_id
 from vivavoce_qwen_emulator.replies import (
     EVENT_STREAM,
     JSON,
@@ -28,7 +29,8 @@ from vivavoce_qwen_emulator.replies import (
     wav_header,
     with_audio,
 )
-from vivavoce_qwen_emulator.script import Cut, Script, Step, Wait, whole
+from vivavoce_qwen_emulator.script import Close, Cut, Script, Step, Wait, whole
+from vivavoce_qwen_emulator.settings import can_be_sent
 
 __all__ = [
     "FAULTS",
@@ -36,6 +38,7 @@ __all__ = [
     "Caller",
     "Download",
     "Fault",
+    "Kind",
     "describe_faults",
     "make_fault",
     "parse_fault",
@@ -43,6 +46,9 @@ __all__ = [
 
 FAULTS: dict[str, type[Fault]] = {}
 """Every fault by name, in the order of this module."""
+
+Kind = Literal["plain", "stream", "realtime"]
+"""What a request is for: an answer in one piece, a stream, or a session."""
 
 FaultT = TypeVar("FaultT", bound="Fault")
 
@@ -107,6 +113,9 @@ class Fault:
     on_stream: ClassVar[bool] = True
     """Whether it can be done to a stream."""
 
+    on_realtime: ClassVar[bool] = False
+    """Whether it can be done to a realtime session, or to its handshake."""
+
     gives_address: ClassVar[bool] = True
     """Whether the answer says where the finished audio is."""
 
@@ -146,6 +155,19 @@ class Fault:
         """Return how the finished audio is sent."""
         return download.script
 
+    def realtime(self, event: Message, _sent: Sent, /) -> Sequence[Outgoing]:
+        """Return what is sent, or done, in place of an event of a session."""
+        return [event]
+
+    def delta_bytes(self, usual: int, /) -> int:
+        """Return how many bytes of audio are in a delta."""
+        return usual
+
+    @classmethod
+    def fits(cls, kind: Kind) -> bool:
+        """Return whether it can be done to a request of this kind."""
+        return {"plain": cls.on_plain, "stream": cls.on_stream, "realtime": cls.on_realtime}[kind]
+
 
 # --- other answers -----------------------------------------------------------
 
@@ -155,6 +177,7 @@ class Status(Fault):
     """Answers with a status, a code and a message of your choice."""
 
     name = "status"
+    on_realtime = True
     status: int = parameter(default=500, meaning="HTTP status", least=200, most=599)
     code: str = parameter(default="InternalError", meaning="the service's word")
     message: str = parameter(default="An internal error has occurred.", meaning="for a person")
@@ -184,6 +207,7 @@ class Throttled(Fault):
     """Answers 429, as when there were too many requests."""
 
     name = "throttled"
+    on_realtime = True
     retry_after: str = parameter(
         default="", meaning="value of the header Retry-After; empty for none"
     )
@@ -203,6 +227,7 @@ class EmptyObject(Fault):
     """Answers ``{}``."""
 
     name = "empty-object"
+    on_realtime = True
     status: int = parameter(default=400, meaning="HTTP status", least=200, most=599)
 
     def instead(self, caller: Caller) -> Script:
@@ -214,6 +239,7 @@ class EchoKey(Fault):
     """Repeats the key in the error's message, which a client must not print."""
 
     name = "echo-key"
+    on_realtime = True
     status: int = parameter(default=401, meaning="HTTP status", least=200, most=599)
 
     def instead(self, caller: Caller) -> Script:
@@ -227,6 +253,7 @@ class Html(Fault):
     """Answers with a page of HTML, as a proxy does."""
 
     name = "html"
+    on_realtime = True
     status: int = parameter(default=502, meaning="HTTP status", least=200, most=599)
 
     def instead(self, caller: Caller) -> Script:
@@ -255,6 +282,7 @@ class NoAudio(Fault):
     """Ends as if all were well, without any audio."""
 
     name = "no-audio"
+    on_realtime = True
 
     def spoken(self, pcm: bytes) -> bytes:
         return pcm[:0]
@@ -313,6 +341,7 @@ class SlowStart(Fault):
     """Lets the client wait for the first byte."""
 
     name = "slow-start"
+    on_realtime = True
     seconds: float = parameter(default=1.0, meaning="how long", least=0)
     headers: bool = parameter(default=False, meaning="whether the status and headers come at once")
 
@@ -579,6 +608,259 @@ class WavOversized(Fault):
         return Script(headers=(("content-type", "audio/wav"), *length), steps=_zeros(header, size))
 
 
+# --- realtime sessions -------------------------------------------------------
+
+_SPOTS = ("deltas", "events")
+
+
+class OfSessions(Fault):
+    """What only a realtime session can suffer."""
+
+    on_plain = False
+    on_stream = False
+    on_realtime = True
+
+
+def _after(meaning: str, default: int = 1) -> Any:
+    return parameter(default=default, meaning=meaning, least=0)
+
+
+def _of() -> Any:
+    return parameter(default="deltas", meaning="what 'after' counts", choices=_SPOTS)
+
+
+@fault
+class WsSilence(OfSessions):
+    """Says nothing more: with the defaults, nothing but session.created."""
+
+    name = "ws-silence"
+    after: int = _after("events or deltas sent before")
+    of: str = parameter(default="events", meaning="what 'after' counts", choices=_SPOTS)
+
+    def realtime(self, event: Message, sent: Sent, /) -> Sequence[Outgoing]:
+        return [event] if sent.spot(event, self.after, self.of) == "before" else []
+
+
+@fault
+class WsError(OfSessions):
+    """Says that there was an error, and then nothing more."""
+
+    name = "ws-error"
+    after: int = _after("events or deltas sent before")
+    of: str = _of()
+    code: str = parameter(default="InternalError.Algo", meaning="the service's word")
+    message: str = parameter(default="The speech could not be finished.", meaning="for a person")
+    older: bool = parameter(
+        default=False, meaning="whether the error also has type, param and event_id"
+    )
+    close: bool = parameter(default=False, meaning="whether the server then closes, with 1011")
+
+    def realtime(self, event: Message, sent: Sent, /) -> Sequence[Outgoing]:
+        spot = sent.spot(event, self.after, self.of)
+        if spot != "here":
+            return [event] if spot == "before" else []
+        told: dict[str, Any] = {"code": self.code, "message": self.message}
+        if self.older:
+            told |= {"type": "invalid_request_error", "param": None, "event_id": new_id("event")}
+        closing = [Close(1011, self.code)] if self.close else []
+        return [{"event_id": event["event_id"], "type": "error", "error": told}, *closing]
+
+
+@fault
+class WsClose(OfSessions):
+    """Closes the session before its end."""
+
+    name = "ws-close"
+    code: int = parameter(
+        default=1011,
+        meaning="one that can be sent; 1006 just ends the connection",
+        least=1000,
+        most=4999,
+    )
+    reason: str = parameter(default="", meaning="for a person; at most 123 bytes")
+    after: int = _after("events or deltas sent before")
+    of: str = _of()
+    reset: bool = parameter(
+        default=False, meaning="with 1006, whether the client sees a reset rather than an end"
+    )
+
+    def __post_init__(self) -> None:
+        if not can_be_sent(self.code) and self.code != 1006:
+            msg = f"The fault {self.name!r} cannot take code={self.code}: no close carries it."
+            raise BadFault(msg)
+        if len(self.reason.encode()) > 123:
+            msg = f"The fault {self.name!r} cannot take a reason of more than 123 bytes."
+            raise BadFault(msg)
+
+    def realtime(self, event: Message, sent: Sent, /) -> Sequence[Outgoing]:
+        if sent.spot(event, self.after, self.of) == "before":
+            return [event]
+        return [Cut(self.reset) if self.code == 1006 else Close(self.code, self.reason)]
+
+
+@fault
+class WsLateDelta(OfSessions):
+    """Sends audio once more after a clear, a cancelled response, or any response."""
+
+    name = "ws-late-delta"
+    after: str = parameter(
+        default="clear", meaning="what it is too late for", choices=("clear", "cancel", "done")
+    )
+
+    def realtime(self, event: Message, sent: Sent, /) -> Sequence[Outgoing]:
+        kind = event["type"]
+        is_late = {
+            "clear": kind == "input_text_buffer.cleared",
+            "cancel": kind == "response.done" and event["response"]["status"] == "incomplete",
+            "done": kind == "response.done",
+        }
+        if not is_late[self.after] or sent.last_delta is None:
+            return [event]
+        return [event, sent.last_delta | {"event_id": new_id("event")}]
+
+
+@fault
+class WsDuplicateDone(OfSessions):
+    """Says twice that a response is done."""
+
+    name = "ws-duplicate-done"
+
+    def realtime(self, event: Message, _sent: Sent, /) -> Sequence[Outgoing]:
+        if event["type"] != "response.done":
+            return [event]
+        return [event, event | {"event_id": new_id("event")}]
+
+
+@fault
+class WsBinary(OfSessions):
+    """Sends a binary frame, of zeros."""
+
+    name = "ws-binary"
+    after: int = _after("events or deltas sent before")
+    of: str = _of()
+    size: int = parameter(default=100, meaning="bytes of the frame", least=0)
+
+    def realtime(self, event: Message, sent: Sent, /) -> Sequence[Outgoing]:
+        is_here = sent.spot(event, self.after, self.of) == "here"
+        return [bytes(self.size), event] if is_here else [event]
+
+
+@fault
+class WsBigDelta(OfSessions):
+    """Sends a delta that is very large: silence, before the first one with speech."""
+
+    name = "ws-big-delta"
+    size: int = parameter(default=1_000_000, meaning="bytes of audio", least=1, most=100_000_000)
+
+    def realtime(self, event: Message, sent: Sent, /) -> Sequence[Outgoing]:
+        if sent.spot(event, 0, "deltas") != "here":
+            return [event]
+        big = base64.b64encode(bytes(self.size)).decode()
+        return [event | {"event_id": new_id("event"), "delta": big}, event]
+
+
+@fault
+class WsUnknown(OfSessions):
+    """Strews in events and fields that nobody knows."""
+
+    name = "ws-unknown"
+
+    def realtime(self, event: Message, _sent: Sent, /) -> Sequence[Outgoing]:
+        unknown = {"event_id": new_id("event"), "type": "weather.updated", "delta": "cloudy"}
+        return [unknown, _with_unknown(event)]
+
+
+@fault
+class WsSlow(OfSessions):
+    """Waits before each delta."""
+
+    name = "ws-slow"
+    seconds: float = parameter(default=0.2, meaning="how long; 0 for ever", least=0)
+    after: int = _after("deltas sent before without waiting", 0)
+
+    def realtime(self, event: Message, sent: Sent, /) -> Sequence[Outgoing]:
+        if event["type"] != DELTA or sent.deltas < self.after:
+            return [event]
+        return [Wait(self.seconds), event]
+
+
+@fault
+class WsTorn(OfSessions):
+    """Sends deltas of another length, which may tear samples apart."""
+
+    name = "ws-torn"
+    size: int = parameter(default=777, meaning="bytes of audio in a delta", least=1)
+
+    def delta_bytes(self, _usual: int, /) -> int:
+        return self.size
+
+
+@fault
+class WsBadBase64(OfSessions):
+    """Puts into one delta what is no base64."""
+
+    name = "ws-bad-base64"
+    after: int = _after("deltas sent before")
+
+    def realtime(self, event: Message, sent: Sent, /) -> Sequence[Outgoing]:
+        is_here = sent.spot(event, self.after, "deltas") == "here"
+        return [event | {"delta": "%%% no base64"}] if is_here else [event]
+
+
+@fault
+class WsBadJson(OfSessions):
+    """Breaks the JSON of one event."""
+
+    name = "ws-bad-json"
+    after: int = _after("events or deltas sent before")
+    of: str = _of()
+
+    def realtime(self, event: Message, sent: Sent, /) -> Sequence[Outgoing]:
+        is_here = sent.spot(event, self.after, self.of) == "here"
+        return [dump(event).decode()[:-20]] if is_here else [event]
+
+
+@fault
+class WsNoFinished(OfSessions):
+    """Never says that the session is finished."""
+
+    name = "ws-no-finished"
+
+    def realtime(self, event: Message, _sent: Sent, /) -> Sequence[Outgoing]:
+        return [] if event["type"] == "session.finished" else [event]
+
+
+@fault
+class WsEmptyIds(OfSessions):
+    """Leaves the ids of items empty."""
+
+    name = "ws-empty-ids"
+
+    def realtime(self, event: Message, _sent: Sent, /) -> Sequence[Outgoing]:
+        changed = event | ({"item_id": ""} if "item_id" in event else {})
+        if "item" in event:
+            changed["item"] = event["item"] | {"id": ""}
+        return [changed]
+
+
+@fault
+class WsDoneStatus(OfSessions):
+    """Ends responses otherwise than completed, with only the beginning of their audio."""
+
+    name = "ws-done-status"
+    status: str = parameter(
+        default="failed", meaning="how they end", choices=("failed", "incomplete", "in_progress")
+    )
+    after: int = _after("deltas of the session that are sent")
+
+    def realtime(self, event: Message, sent: Sent, /) -> Sequence[Outgoing]:
+        if event["type"] == DELTA:
+            return [event] if sent.deltas < self.after else []
+        if event["type"] == "response.done":
+            return [event | {"response": event["response"] | {"status": self.status}}]
+        return [event]
+
+
 # --- the table ---------------------------------------------------------------
 
 
@@ -690,6 +972,15 @@ def _wanted(kind: type, limits: Mapping[str, Any]) -> str:
 
 
 # --- helpers -----------------------------------------------------------------
+
+
+def _with_unknown(event: Message) -> Message:
+    """Return *event* with an unknown field in it and in each object within."""
+    changed = {
+        key: _with_unknown(value) if isinstance(value, dict) else value
+        for key, value in event.items()
+    }
+    return changed | {"colour": {"of": ["nothing", 0, None]}}
 
 
 def _changed(events: list[Event], number: int, change: Callable[[Event], Event]) -> list[Event]:

@@ -37,7 +37,22 @@ class Received:
     """The status that was answered."""
 
     ended: str = ""
-    """``complete``, ``left`` (by the client), ``cut``, or empty while it lasts."""
+    """
+    ``complete``, ``left`` (by the client), ``cut``, or empty while it lasts. A session is complete
+    where it was closed after its last event, and may also be ``closed`` by the server before.
+    """
+
+    messages: list[Any] = field(default_factory=list)
+    """
+    What the client sent in a session, in order: the JSON of each message, its text where that is
+    none, and the length of what was binary as ``{"binary": 3}``.
+    """
+
+    close_code: int | None = None
+    """
+    How a session was closed: the code that was sent first, 1005 for none, 1006 where the
+    connection just ended; None while it lasts, and for all that is no session.
+    """
 
     def header(self, name: str) -> str | None:
         """Return the first value of a header, or None."""
@@ -72,10 +87,16 @@ class Journal:
             del self._entries[:-_KEPT]
         return entry
 
-    def end(self, entry: Received, how: str) -> None:
-        """Write down how the answer to *entry* ended."""
+    def hear(self, entry: Received, message: str | bytes) -> None:
+        """Write down what the client sent in a session."""
+        heard = {"binary": len(message)} if isinstance(message, bytes) else _parsed(message)
         with self._changed:
-            entry.ended = how
+            entry.messages.append(heard)
+
+    def end(self, entry: Received, how: str, close_code: int | None = None) -> None:
+        """Write down how the answer to *entry* ended, and with what a session was closed."""
+        with self._changed:
+            entry.ended, entry.close_code = how, close_code
             self._changed.notify_all()
 
     def wait_for_end(self, entry: Received, timeout_s: float) -> str:
@@ -98,7 +119,8 @@ class Journal:
 
     def as_json(self) -> list[dict[str, Any]]:
         """Return the entries as plain values, the oldest first."""
-        return [asdict(entry) for entry in self.entries()]
+        with self._changed:
+            return [asdict(entry) for entry in self._entries]
 
     def clear(self) -> None:
         """Forget every entry."""
@@ -112,10 +134,10 @@ def _mask(name: str, value: str) -> str:
     return f"Bearer {_MASK}" if value.lower().startswith("bearer ") else _MASK
 
 
-def _parsed(body: bytes) -> Any:
+def _parsed(body: bytes | str) -> Any:
     if not body:
         return None
     try:
         return json.loads(body)
     except ValueError:
-        return body.decode(errors="replace")
+        return body if isinstance(body, str) else body.decode(errors="replace")

@@ -28,6 +28,7 @@ __all__ = [
     "refuse",
     "refuse_download",
     "stream_events",
+    "token_usage",
     "usage_of",
     "wav_header",
     "with_audio",
@@ -100,13 +101,17 @@ def usage_of(order: Order, pcm: bytes) -> dict[str, Any]:
 
     if order.model.max_text_unit != "tokens":
         return {"characters": count_billed_characters(order.text)}
-    text_tokens = estimate_tokens(order.text)
-    audio_tokens = max(_LEAST_AUDIO_TOKENS, math.ceil(_AUDIO_TOKENS_PER_S * duration_s(pcm)))
+    return {"characters": 0, **token_usage(order.text, duration_s(pcm))}
+
+
+def token_usage(text: str, seconds: float) -> dict[str, Any]:
+    """Return the tokens of *text* and of the *seconds* of audio it became."""
+    text_tokens = estimate_tokens(text)
+    audio_tokens = max(_LEAST_AUDIO_TOKENS, math.ceil(_AUDIO_TOKENS_PER_S * seconds))
     return {
+        "total_tokens": text_tokens + audio_tokens,
         "input_tokens": text_tokens,
         "output_tokens": audio_tokens,
-        "total_tokens": text_tokens + audio_tokens,
-        "characters": 0,
         "input_tokens_details": {"text_tokens": text_tokens},
         "output_tokens_details": {"audio_tokens": audio_tokens, "text_tokens": 0},
     }

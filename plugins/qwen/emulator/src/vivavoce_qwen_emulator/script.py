@@ -11,7 +11,18 @@ from typing import Protocol
 
 from starlette.types import Receive, Scope, Send
 
-__all__ = ["Connection", "Cut", "Reply", "Script", "Step", "Wait", "whole"]
+__all__ = [
+    "Close",
+    "Connection",
+    "Cut",
+    "Reply",
+    "Script",
+    "Step",
+    "Wait",
+    "cut_connection",
+    "wait_for",
+    "whole",
+]
 
 # "Reset rather than close": linger for no time at all.
 _RESET = struct.pack("ii", 1, 0)
@@ -31,6 +42,14 @@ class Cut:
 
     with_reset: bool = False
     """Whether the client sees a reset rather than an end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close a WebSocket, politely."""
+
+    code: int = 1_000
+    reason: str = ""
 
 
 Step = bytes | Wait | Cut
@@ -114,31 +133,36 @@ class Reply:
         )
         for step in script.steps:
             if isinstance(step, Wait):
-                await (asyncio.sleep(step.seconds) if step.seconds else _for_ever())
+                await wait_for(step)
             elif isinstance(step, Cut):
-                self._cut(scope, step)
-                await _for_ever()
+                self._has_cut = True
+                cut_connection(self._connections(), scope, step)
+                await wait_for(Wait(0))
             else:
                 await send({"type": "http.response.body", "body": step, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    def _cut(self, scope: Scope, cut: Cut) -> None:
-        """Close this request's connection once what was sent has gone out."""
-        self._has_cut = True
-        for connection in list(self._connections()):
-            if connection.client == scope["client"]:
-                transport = connection.transport
-                if cut.with_reset:
-                    its_socket = transport.get_extra_info("socket")
-                    its_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-                transport.close()
-                return
-        msg = "A connection can be cut only where the emulator runs its own server."
-        raise RuntimeError(msg)
+
+def cut_connection(connections: Iterable[Connection], scope: Scope, cut: Cut) -> None:
+    """Close the connection of *scope* once what was sent has gone out."""
+    for connection in list(connections):
+        if connection.client == scope["client"]:
+            transport = connection.transport
+            if cut.with_reset:
+                its_socket = transport.get_extra_info("socket")
+                its_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            transport.close()
+            return
+    msg = "A connection can be cut only where the emulator runs its own server."
+    raise RuntimeError(msg)
 
 
-async def _for_ever() -> None:
-    await asyncio.get_running_loop().create_future()
+async def wait_for(wait: Wait) -> None:
+    """Wait as long as *wait* says."""
+    if wait.seconds:
+        await asyncio.sleep(wait.seconds)
+    else:
+        await asyncio.get_running_loop().create_future()
 
 
 async def _wait_for_leaving(receive: Receive) -> None:

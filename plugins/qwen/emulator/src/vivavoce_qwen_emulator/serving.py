@@ -10,9 +10,9 @@ import threading
 
 import uvicorn
 
-from vivavoce_qwen_emulator.app import BASE_PATH, Emulator
+from vivavoce_qwen_emulator.app import BASE_PATH, REALTIME_PATH, Emulator
 
-__all__ = ["Server", "address_of", "is_loopback", "open_socket"]
+__all__ = ["Server", "address_of", "is_loopback", "open_socket", "ws_address_of"]
 
 
 def is_loopback(host: str) -> bool:
@@ -52,9 +52,18 @@ def open_socket(host: str, port: int) -> socket.socket:
 
 
 def address_of(listening: socket.socket) -> str:
-    """Return the base address of what is served on a socket."""
+    """Return the base address of what is served on a socket over HTTP."""
+    return f"http://{_origin_of(listening)}{BASE_PATH}"
+
+
+def ws_address_of(listening: socket.socket) -> str:
+    """Return the address of the sessions served on a socket, without the model."""
+    return f"ws://{_origin_of(listening)}{REALTIME_PATH}"
+
+
+def _origin_of(listening: socket.socket) -> str:
     host, port = listening.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}{BASE_PATH}"
+    return f"{f'[{host}]' if ':' in host else host}:{port}"
 
 
 class Server(uvicorn.Server):
@@ -71,7 +80,11 @@ class Server(uvicorn.Server):
                 emulator.app,
                 loop="asyncio",
                 http="h11",
-                ws="none",
+                ws="websockets-sansio",
+                ws_max_size=1 << 20,
+                # A ping is answered where the test does not look, and would keep a session awake.
+                ws_ping_interval=None,
+                ws_per_message_deflate=False,
                 lifespan="off",
                 log_config=None,
                 log_level="critical",

@@ -7,14 +7,42 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["LENGTH_UNITS", "PACES", "LengthUnit", "Pace", "Rpm", "Settings"]
+__all__ = [
+    "AFTERWARDS",
+    "CANCELS",
+    "CLEARS",
+    "LENGTH_UNITS",
+    "PACES",
+    "SHAPES",
+    "UNCOMMITTED",
+    "Afterwards",
+    "Cancel",
+    "Clear",
+    "LengthUnit",
+    "Pace",
+    "Rpm",
+    "Settings",
+    "Shape",
+    "Uncommitted",
+    "can_be_sent",
+]
 
 LengthUnit = Literal["characters", "bytes", "billed"]
 Pace = Literal["full", "real"]
 Rpm = int | Literal["on", "off"]
+Shape = Literal["documented", "observed"]
+Uncommitted = Literal["dropped", "spoken"]
+Clear = Literal["unspoken", "buffer"]
+Cancel = Literal["obeyed", "error"]
+Afterwards = Literal["open", "close"]
 
 LENGTH_UNITS: tuple[LengthUnit, ...] = ("characters", "bytes", "billed")
 PACES: tuple[Pace, ...] = ("full", "real")
+SHAPES: tuple[Shape, ...] = ("documented", "observed")
+UNCOMMITTED: tuple[Uncommitted, ...] = ("dropped", "spoken")
+CLEARS: tuple[Clear, ...] = ("unspoken", "buffer")
+CANCELS: tuple[Cancel, ...] = ("obeyed", "error")
+AFTERWARDS: tuple[Afterwards, ...] = ("open", "close")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +71,8 @@ class Settings:
 
     chunk_bytes: int = 4_800
     """
-    Bytes of audio in one event of a stream, 1 or more. The default is 0.1 s; an odd number tears
-    samples apart.
+    Bytes of audio in one event of a stream or session, 1 or more. The default is 0.1 s; an odd
+    number tears samples apart.
     """
 
     url_lifetime_s: int = 86_400
@@ -52,6 +80,47 @@ class Settings:
 
     length_unit: LengthUnit = "characters"
     """What a text's limit counts: code points, bytes of UTF-8, or billed characters."""
+
+    # The rest is of realtime sessions: mostly what the service's pages leave open.
+
+    shape: Shape = "documented"
+    """
+    How the end of a response is told: as the pages show it, or as it was seen, with tokens beside
+    the characters and the usage in the item.
+    """
+
+    group_characters: int = 300
+    """Characters after which ``server_commit`` speaks without waiting for a sentence's end."""
+
+    open_responses: bool = False
+    """
+    Whether in ``server_commit`` a response stays open for further text until the client commits
+    or finishes; otherwise each sentence is a response.
+    """
+
+    uncommitted: Uncommitted = "dropped"
+    """What becomes of text that was not committed when a session in ``commit`` is finished."""
+
+    clear: Clear = "unspoken"
+    """
+    What is dropped on ``input_text_buffer.clear``: all that has not begun to be spoken, or what is
+    in the buffer, not what is committed or grouped already.
+    """
+
+    cancel: Cancel = "obeyed"
+    """Whether ``response.cancel`` is known; the pages do not have it."""
+
+    after_finish: Afterwards = "open"
+    """Who closes after ``session.finished``: the client, or the server."""
+
+    after_error: Afterwards = "open"
+    """Who closes after an error that ended a session: the client, or the server with 1011."""
+
+    idle_s: float = 0.0
+    """Seconds without a word from either side after which the server closes; 0 for never."""
+
+    idle_code: int = 1_000
+    """What it closes an idle session with, such as 1000 or 1011."""
 
     clock: Callable[[], float] = time.time
     """Seconds since 1970; expiry and rate limits go by it."""
@@ -72,6 +141,28 @@ class Settings:
         _check(self.chunk_bytes >= 1, "chunk_bytes", self.chunk_bytes, ["a number from 1"])
         _check(self.url_lifetime_s >= 0, "url_lifetime_s", self.url_lifetime_s, ["0 or more"])
         _check(self.length_unit in LENGTH_UNITS, "length_unit", self.length_unit, LENGTH_UNITS)
+        self._check_sessions()
+
+    def _check_sessions(self) -> None:
+        _check(self.shape in SHAPES, "shape", self.shape, SHAPES)
+        _check(self.uncommitted in UNCOMMITTED, "uncommitted", self.uncommitted, UNCOMMITTED)
+        _check(self.clear in CLEARS, "clear", self.clear, CLEARS)
+        _check(self.cancel in CANCELS, "cancel", self.cancel, CANCELS)
+        _check(self.after_finish in AFTERWARDS, "after_finish", self.after_finish, AFTERWARDS)
+        _check(self.after_error in AFTERWARDS, "after_error", self.after_error, AFTERWARDS)
+        _check(
+            self.group_characters >= 1,
+            "group_characters",
+            self.group_characters,
+            ["a number from 1"],
+        )
+        _check(self.idle_s >= 0, "idle_s", self.idle_s, ["0 or more"])
+        _check(can_be_sent(self.idle_code), "idle_code", self.idle_code, ["1000", "1001", "1011"])
+
+
+def can_be_sent(code: int) -> bool:
+    """Return whether a WebSocket may be closed with *code*."""
+    return code in {*range(1_000, 1_004), *range(1_007, 1_015)} or 3_000 <= code <= 4_999
 
 
 def _check(is_usable: object, name: str, value: object, choices: Collection[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import threading
 from collections import OrderedDict
@@ -20,6 +21,14 @@ SAMPLE_RATE_HZ = 24_000
 
 _KEPT = 32
 """Finished texts in memory; the longest is about 4 MB."""
+
+# What the engine can do; a wish beyond it is heeded as far as this.
+_ENGINE_RATES_RATIO = (0.5, 4.0)
+_ENGINE_PITCHES_SEMITONES = (-6.0, 8.0)
+_ENGINE_VOLUMES_DB = (-60.0, 6.0)
+
+# Opus comes in Ogg, where its pages have a random serial number: the samples are the same.
+_CONTAINERS = {"pcm": "pcm", "wav": "wav", "mp3": "mp3", "opus": "ogg"}
 
 _FEMALE = ("f1", "f2", "f3", "f4", "f5")
 _MALE = ("m1", "m2", "m3", "m4", "m5", "m6", "m7")
@@ -63,28 +72,33 @@ class Manner:
     pitch_semitones: float
     """0.0 is the voice's own."""
 
+    volume_db: float = 0.0
+    """0.0 is the voice's own."""
+
 
 class Speaker:
     """
     Speaks orders, and remembers the last few. May be used by many threads.
 
-    What is said is a function of voice, text, language and instructions: the model's name
-    does not change it, nor does how it is asked for.
+    What is said is a function of voice, text, language, instructions and prosody: the model's
+    name does not change it, nor does how it is asked for.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._client: Client | None = None
-        self._spoken: OrderedDict[tuple[str, Manner], bytes] = OrderedDict()
+        self._spoken: OrderedDict[tuple[str, Manner, str, int], bytes] = OrderedDict()
 
     def speak(self, order: Order) -> bytes:
         """
-        Return *order* as mono ``pcm_s16le`` at 24 kHz. Blocks; takes milliseconds.
+        Return *order* in its format, which is mono ``pcm_s16le`` at 24 kHz unless it says so.
+
+        Blocks; takes milliseconds. A WAV does not tell its length.
 
         Raises:
             Refused: If the engine has nothing to say for it.
         """
-        key = (order.text, manner_of(order))
+        key = (order.text, manner_of(order), order.response_format, order.sample_rate_hz)
         with self._lock:
             if key in self._spoken:
                 self._spoken.move_to_end(key)
@@ -103,21 +117,25 @@ class Speaker:
                 self._client.close()
                 self._client = None
 
-    def _synthesize(self, text: str, manner: Manner) -> bytes:
+    def _synthesize(
+        self, text: str, manner: Manner, response_format: str, sample_rate_hz: int
+    ) -> bytes:
         from vivavoce import NoAudio, UsageError
 
         try:
-            audio = self._engine().synthesize(
+            with self._engine().stream(
                 text,
                 voice=manner.voice,
                 rate=manner.rate_ratio,
                 pitch=manner.pitch_semitones,
-                sample_rate_hz=SAMPLE_RATE_HZ,
+                volume=manner.volume_db,
+                format=_CONTAINERS[response_format],
+                sample_rate_hz=sample_rate_hz,
                 options={"variant": manner.variant},
-            )
+            ) as stream:
+                return b"".join(chunk.data for chunk in stream)
         except (NoAudio, UsageError) as error:
             raise Refused(400, "InvalidParameter", "Please ensure input text is valid.") from error
-        return audio.data
 
     def _engine(self) -> Client:
         from vivavoce import Client, Settings
@@ -142,11 +160,17 @@ def manner_of(order: Order) -> Manner:
     # Python's own hash differs from process to process.
     digest = hashlib.sha256(order.voice.encode(errors="surrogatepass")).digest()
     rate_ratio, pitch_semitones = _heed(order.instructions)
+    rate_ratio *= order.speech_rate * _RATES_RATIO[digest[2] % len(_RATES_RATIO)]
+    pitch_semitones += 12 * math.log2(order.pitch_rate)
+    pitch_semitones += _PITCHES_SEMITONES[digest[1] % len(_PITCHES_SEMITONES)]
+    # 0 is silence, which in decibels is without end.
+    volume_db = 20 * math.log10(order.volume / 50) if order.volume else -math.inf
     return Manner(
         voice=voice,
         variant=timbres[digest[0] % len(timbres)],
-        rate_ratio=rate_ratio * _RATES_RATIO[digest[2] % len(_RATES_RATIO)],
-        pitch_semitones=pitch_semitones + _PITCHES_SEMITONES[digest[1] % len(_PITCHES_SEMITONES)],
+        rate_ratio=_within(rate_ratio, _ENGINE_RATES_RATIO),
+        pitch_semitones=_within(pitch_semitones, _ENGINE_PITCHES_SEMITONES),
+        volume_db=_within(volume_db, _ENGINE_VOLUMES_DB),
     )
 
 
@@ -158,6 +182,11 @@ def guess_language(text: str) -> str:
 def duration_s(pcm: bytes) -> float:
     """Return how long *pcm* is, in seconds."""
     return len(pcm) / (2 * SAMPLE_RATE_HZ)
+
+
+def _within(value: float, limits: tuple[float, float]) -> float:
+    least, most = limits
+    return min(max(value, least), most)
 
 
 def _language_of(order: Order) -> str:

@@ -11,7 +11,7 @@ from vivavoce_qwen_emulator.app import Emulator
 from vivavoce_qwen_emulator.control import Armed
 from vivavoce_qwen_emulator.faults import make_fault
 from vivavoce_qwen_emulator.journal import Received
-from vivavoce_qwen_emulator.serving import Server, address_of, open_socket
+from vivavoce_qwen_emulator.serving import Server, address_of, open_socket, ws_address_of
 from vivavoce_qwen_emulator.settings import Settings
 
 __all__ = ["Received", "RunningEmulator", "running_emulator"]
@@ -25,10 +25,12 @@ class RunningEmulator:
 
     Attributes:
         base_url: What a client is given as its base address.
+        ws_url: What a client of realtime sessions is given, without the model.
     """
 
-    def __init__(self, emulator: Emulator, base_url: str) -> None:
+    def __init__(self, emulator: Emulator, base_url: str, ws_url: str) -> None:
         self.base_url = base_url
+        self.ws_url = ws_url
         self._emulator = emulator
 
     def requests(self) -> list[Received]:
@@ -46,13 +48,13 @@ class RunningEmulator:
         **params: Any,
     ) -> None:
         """
-        Let something go wrong with the next request for speech.
+        Let something go wrong with the next request for speech, or the next session.
 
         Args:
             name: See ``vivavoce-qwen-emulator faults``.
             times: With how many requests.
             model: Only with requests for this model.
-            stream: Only with streams, or only with answers in one piece.
+            stream: Only with streams, or only with answers in one piece; not with sessions.
             **params: The fault's parameters.
 
         Raises:
@@ -63,7 +65,7 @@ class RunningEmulator:
 
     def wait_for_end(self, index: int = -1, *, timeout_s: float = 5.0) -> str:
         """
-        Return how the answer to a request ended: ``complete``, ``left`` or ``cut``.
+        Return how the answer to a request ended; see :attr:`Received.ended`.
 
         Args:
             index: Which of :meth:`requests`.
@@ -94,7 +96,7 @@ def running_emulator(**settings: Any) -> Iterator[RunningEmulator]:
     emulator = Emulator(Settings(**settings))
     server = Server(emulator)
     listening = open_socket("127.0.0.1", 0)
-    base_url = address_of(listening)
+    running = RunningEmulator(emulator, address_of(listening), ws_address_of(listening))
     thread = threading.Thread(
         target=server.run, args=([listening],), name="vivavoce-qwen-emulator", daemon=True
     )
@@ -103,7 +105,7 @@ def running_emulator(**settings: Any) -> Iterator[RunningEmulator]:
         if not server.has_started.wait(_LIMIT_S):
             msg = f"The emulator did not start within {_LIMIT_S} s."
             raise RuntimeError(msg)
-        yield RunningEmulator(emulator, base_url)
+        yield running
     finally:
         server.stop()
         thread.join(_LIMIT_S)

@@ -1,0 +1,954 @@
+"""
+Sessions: text is given piece by piece while audio is already coming.
+
+Two kinds with one face. A native session is a run over one duplex exchange. An emulated one cuts
+the growing text into sentences and speaks each by a run of its own, the next being made while the
+last is heard. Text may be given by one task or thread while another reads.
+"""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator
+from contextlib import suppress
+from typing import Any, cast
+
+from attrs import frozen
+
+from vivavoce.audio.convert import Stage, converter
+from vivavoce.audio.pcm import Aligner
+from vivavoce.errors import (
+    ConnectionLost,
+    InvalidValue,
+    StreamStateError,
+    TimedOut,
+    TransportError,
+    VivavoceError,
+)
+from vivavoce.model.audio import AudioFormat, Chunk, Container
+from vivavoce.model.report import End, Report
+from vivavoce.model.secret import Secret
+from vivavoce.model.timing import Mark
+from vivavoce.pipeline.plan import Plan
+from vivavoce.pipeline.run import SpeechRun, duration_s
+from vivavoce.text.segment import Segment, Segmenter
+from vivavoce.text.speakable import check_characters, has_speakable
+from vivavoce.transport.base import Channel, Conversation, Job, Runtime
+from vivavoce.wire.exchange import (
+    Call,
+    DuplexExchange,
+    Event,
+    Exchange,
+    Facts,
+    Failed,
+    Finished,
+    Marks,
+    SendMessage,
+    TurnEnded,
+)
+from vivavoce.wire.http import HttpCall
+from vivavoce.wire.websocket import WebSocketCall
+
+__all__ = [
+    "EmulatedSession",
+    "Interruption",
+    "NativeSession",
+    "Pump",
+    "SessionRun",
+    "SharedRun",
+    "TextSource",
+]
+
+TextSource = Iterable[str] | AsyncIterable[str]
+"""Text as it is made, such as the tokens of a language model."""
+
+# A send may come while a receive waits that had no limit; so none waits longer than this.
+_LOOK_UP_S = 0.5
+# Items between the maker of an emulated session and its reader. An item is a chunk of some
+# tenths of a second up to some seconds.
+_AHEAD = 32
+
+
+@frozen(kw_only=True)
+class Interruption:
+    """
+    What was given up when a session was interrupted.
+
+    Attributes:
+        sent_chars: Characters of text that the session was given since it began.
+        spoken_chars: How many of these had been handed out as audio when it was interrupted, or
+            None where that is not known. To the sentence where the session is emulated.
+        audio_s: Seconds of audio handed out by then.
+    """
+
+    sent_chars: int
+    spoken_chars: int | None
+    audio_s: float
+
+
+class SessionRun(ABC):
+    """What both kinds of session do."""
+
+    format: AudioFormat
+    plan: Plan
+
+    @property
+    @abstractmethod
+    def report(self) -> Report:
+        """What is known so far."""
+
+    @abstractmethod
+    async def open(self) -> None:
+        """Connect, and send what comes first; wait for no answer."""
+
+    @abstractmethod
+    async def send(self, text: str) -> None:
+        """Give another piece of text."""
+
+    @abstractmethod
+    async def flush(self) -> None:
+        """Have what was given spoken now."""
+
+    @abstractmethod
+    async def clear(self) -> None:
+        """Drop what was given and not yet spoken."""
+
+    @abstractmethod
+    async def finish(self) -> None:
+        """Say that no more text will come. Harmless when repeated."""
+
+    @abstractmethod
+    async def interrupt(self) -> Interruption:
+        """Give up all that is being said and all that was to be; the session goes on."""
+
+    @abstractmethod
+    async def next_chunk(self) -> Chunk | None:
+        """Return the next chunk, or None at the end, which comes after :meth:`finish`."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Leave: cut what is open, free what is held. Harmless when repeated."""
+
+    @abstractmethod
+    async def is_usable(self) -> bool:
+        """Whether a session that was opened ahead is still open; reads what has come."""
+
+    async def wait_for_room(self) -> None:  # noqa: B027 - most take what comes
+        """Wait until more text is wanted. For a source, which would else be read at once."""
+
+
+def checked_piece(text: object) -> str:
+    """
+    Return *text*, if it can be given to a session.
+
+    Raises:
+        InvalidValue: If it is no str, or holds what cannot be sent.
+    """
+    if not isinstance(text, str):
+        msg = f"A piece of text is a str, not {type(text).__name__}."
+        raise InvalidValue(msg)
+    check_characters(text)
+    return text
+
+
+class Pump:
+    """
+    Feeds a session from a source, beside its reader.
+
+    Args:
+        session: Is fed, and finished when the source ends.
+        source: Text as it is made.
+        runtime: Of the session's face.
+    """
+
+    def __init__(self, session: SessionRun, source: TextSource, runtime: Runtime) -> None:
+        self._session = session
+        self._source = source
+        self.error: BaseException | None = None
+        self._is_stopped = False
+        self._is_in_source = False
+        self._job: Job = runtime.spawn(self._feed(), "vivavoce-session-text")
+
+    async def _feed(self) -> None:
+        try:
+            if isinstance(self._source, AsyncIterable):
+                async for piece in self._source:
+                    await self._give(piece)
+            else:
+                await self._feed_all(iter(self._source))
+            if not self._is_stopped:
+                await self._session.finish()
+        except BaseException as error:
+            if self._is_stopped:
+                raise
+            # Whatever it is, a reader waits for audio that will not come.
+            await self._give_up(error)
+
+    async def _feed_all(self, source: Iterator[str]) -> None:
+        while not self._is_stopped:
+            self._is_in_source = True
+            try:
+                piece = next(source, None)
+            finally:
+                self._is_in_source = False
+            if piece is None or self._is_stopped:
+                return
+            await self._give(piece)
+
+    async def _give(self, piece: str) -> None:
+        await self._session.wait_for_room()
+        await self._session.send(piece)
+
+    async def _give_up(self, error: BaseException) -> None:
+        if isinstance(error, StreamStateError) and self._session.report.end is not None:
+            return  # it ended of itself; the reader learns why
+        if not isinstance(error, Exception):
+            msg = f"The source of the text was ended by {type(error).__name__}."
+            told = StreamStateError(msg)
+            told.__cause__ = error
+            error = told
+        self.error = error
+        with suppress(VivavoceError):
+            await self._session.close()
+
+    async def stop(self) -> None:
+        """End it. A thread that waits for its source cannot be ended, and is not waited for."""
+        self._is_stopped = True
+        if not self._is_in_source:
+            await self._job.stop()
+
+
+class SharedRun(SpeechRun):
+    """A run that may be closed by another task or thread than its reader's."""
+
+    async def _call(self, call: Call) -> None:
+        request = self._request
+        limit_s = self._timeouts.connect_s
+        if isinstance(call, HttpCall | WebSocketCall):
+            self._headers.update(call.headers)
+        try:
+            conversation = await self._runtime.open(
+                call, None if limit_s is None else self._bounded(limit_s)
+            )
+        except TimeoutError as error:
+            raise self._timed_out("connect", limit_s) from error
+        if request is None or self._request is not request or self._end is not None:
+            await conversation.close()
+            raise _over()
+        request.is_http = isinstance(call, HttpCall)
+        request.conversation = conversation
+
+    async def _fail(self, error: BaseException) -> None:
+        if self._end is None:
+            await super()._fail(error)
+            return
+        # It was closed meanwhile: what that led to is no failure.
+        await self._drop_request()
+        if not isinstance(error, Exception):
+            raise error
+
+
+def _over() -> StreamStateError:
+    return StreamStateError("This session is over. Make a new one.")
+
+
+def _finished() -> StreamStateError:
+    return StreamStateError("This session was finished: it takes no more text. Make a new one.")
+
+
+class NativeSession(SharedRun, SessionRun):
+    """A session over one duplex exchange; see :class:`SpeechRun` for its arguments."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._lock = threading.RLock()
+        # While another connection is made in place of one; closed when it is there.
+        self._gate: Channel | None = None
+        # Whose event is being looked at.
+        self._hearing: Conversation | None = None
+        self._given: list[tuple[str, str]] = []
+        self._sent_chars = 0
+        self._counted_chars = 0
+        self._has_speakable = False
+        self._has_unflushed = False
+        self._owed_since: float | None = None
+        self._asked_s = 0.0
+        self._is_flushed = False
+        self._is_finishing = False
+        self._first_sent_s: float | None = None
+
+    # What is given
+
+    async def open(self) -> None:
+        """Connect, and send what comes first."""
+        self._started_s = self._runtime.now()
+        self._announcer.started()
+        try:
+            await self._open(Segment(text="", start=0, is_last=True))
+        except BaseException as error:
+            await self._fail(error)
+            raise
+
+    def _make_exchange(self, segment: Segment) -> Exchange:
+        return self._synthesizer.session(self.plan.request(segment, wants_stream=True))
+
+    @property
+    def _duplex(self) -> DuplexExchange:
+        if self._end is not None or self._request is None:
+            raise _over()
+        return cast(DuplexExchange, self._request.exchange)
+
+    async def send(self, text: str) -> None:
+        """Give another piece of text."""
+        if self._is_finishing:
+            raise _finished()
+        if checked_piece(text):
+            await self._do("send", text)
+
+    async def flush(self) -> None:
+        """Have what was given spoken now."""
+        await self._do("flush")
+
+    async def clear(self) -> None:
+        """Drop what was given and not yet spoken."""
+        await self._do("clear")
+
+    async def finish(self) -> None:
+        """Say that no more text will come."""
+        if self._is_finishing:
+            return
+        await self._do("finish")
+
+    async def _do(self, what: str, text: str = "") -> None:
+        while True:
+            with self._lock:
+                gate = self._gate
+                if gate is None:
+                    exchange = self._duplex
+                    conversation = self._conversation()
+                    messages = _asked(exchange, what, text)
+                    if not exchange.has_begun:
+                        # Kept until the provider has taken something: see _lost.
+                        self._given.append((what, text))
+                    self._note_given(what, text)
+                    break
+            await gate.get()
+        await self._send_all(conversation, messages)
+
+    def _conversation(self) -> Conversation:
+        conversation = self._request.conversation if self._request is not None else None
+        if conversation is None:
+            raise _over()
+        return conversation
+
+    def _note_given(self, what: str, text: str) -> None:
+        """Note what is owed now: audio for what was given, unless that was dropped."""
+        now = self._runtime.now()
+        if what == "send":
+            self._sent_chars += len(text)
+            if self._first_sent_s is None:
+                self._first_sent_s = now
+            if has_speakable(text):
+                self._has_speakable = self._has_unflushed = True
+            if self._has_unflushed:
+                self._owed_since = now
+        elif what == "flush" and self._has_unflushed:
+            self._has_unflushed, self._is_flushed = False, True
+            self._owed_since = now
+        elif what == "clear":
+            self._has_unflushed = False
+            if not self._is_flushed:
+                self._has_speakable, self._owed_since = False, None
+        elif what == "finish":
+            self._is_finishing = True
+            self._owed_since = now
+
+    async def _send_all(self, conversation: Conversation, messages: Iterable[SendMessage]) -> None:
+        try:
+            for message in messages:
+                await conversation.send(message.data)
+        except (ConnectionLost, StreamStateError):
+            # The reader finds the same end, with its reason, and decides.
+            if self._end is not None:
+                raise
+
+    # What comes
+
+    async def next_chunk(self) -> Chunk | None:
+        """Return the next chunk, or None at the end, which comes after :meth:`finish`."""
+        self._asked_s = self._runtime.now()
+        while True:
+            # Another thread may drop what is ready at any moment.
+            with self._lock:
+                if self._ready:
+                    return self._ready.popleft()
+                if self._end is not None and self._late_error is None:
+                    return None
+            chunk = await super().next_chunk()
+            if chunk is not None:
+                return chunk
+
+    async def _step(self) -> None:
+        if (gate := self._gate) is not None:
+            await gate.get()
+            return
+        request = self._request
+        if request is None:
+            self._complete()
+            return
+        conversation = request.conversation
+        if conversation is None:
+            return  # closed just now
+        try:
+            event = await conversation.receive(self._patience_s())
+        except TimeoutError as error:
+            if conversation is request.conversation and self._gate is None:
+                self._look_up(error)
+        except (TransportError, StreamStateError) as error:
+            await self._lost(conversation, error)
+        else:
+            await self._take(request, conversation, event)
+
+    async def _take(self, request: Any, conversation: Conversation, event: Event) -> None:
+        # With the lock, so that nothing of it is taken after an interruption in another thread.
+        with self._lock:
+            if self._gate is not None or conversation is not request.conversation:
+                return
+            self._hearing = conversation
+            try:
+                outputs = self._understand(event)
+            except ConnectionLost as error:
+                lost = error
+            else:
+                if cast(DuplexExchange, request.exchange).has_begun:
+                    self._given.clear()
+                await self._handle(event, outputs)
+                return
+        await self._lost(conversation, lost)
+
+    def _is_stale(self, request: Any) -> bool:
+        """Whether the session was interrupted while an event was being looked at."""
+        return self._gate is not None or self._hearing is not request.conversation
+
+    def _take_note(
+        self, request: Any, output: Marks | Facts | Failed | Finished | TurnEnded
+    ) -> None:
+        if self._is_stale(request) and not isinstance(output, Facts):
+            return
+        if isinstance(output, TurnEnded):
+            self._is_flushed = False
+            if not self._is_finishing:
+                self._owed_since = None
+        super()._take_note(request, output)
+
+    def _take_audio(self, request: Any, data: bytes) -> None:
+        if self._is_stale(request):
+            return
+        if self._owed_since is not None:
+            self._owed_since = self._runtime.now()
+        super()._take_audio(request, data)
+
+    def _give(self, data: bytes, start_s: float | None = None) -> None:
+        is_first = self._first_audio_s is None
+        super()._give(data, start_s)
+        if is_first and self._first_sent_s is not None:
+            # Counted from the first text: until then nobody waits for audio.
+            self._first_audio_s = self._runtime.now() - self._first_sent_s
+
+    async def _go_on_after(self, error: VivavoceError) -> bool:  # noqa: ARG002 - for others
+        return False  # a session is not asked again by itself but as _lost does
+
+    async def _lost(self, conversation: Conversation, error: VivavoceError) -> None:
+        """
+        Open another connection in place of a lost one, if nothing was taken by the provider.
+
+        A session that was opened ahead may have been closed by then. What was given since
+        is given again, so that no sentence is lost; and never twice.
+        """
+        with self._lock:
+            request = self._request
+            if request is None or self._gate or conversation is not request.conversation:
+                return  # it was cut on purpose: another is in its place
+            exchange = self._duplex
+            if exchange.has_begun or self._retry.attempts <= self._attempt:
+                raise error
+            self._attempt += 1
+            self._warn(f"attempt {self._attempt} after {type(error).__name__}")
+            gate = self._shut()
+            call = exchange.interrupt()
+        await self._change(gate, call)
+
+    def _shut(self) -> Channel:
+        self._gate = self._runtime.channel(1)
+        return self._gate
+
+    async def _change(self, gate: Channel, call: Call | None) -> None:
+        """
+        Open *call*, let go of the conversation of before, and give again what was given.
+
+        Without a call the exchange has ended, and another is made.
+        """
+        try:
+            if call is None:
+                await self._open(Segment(text="", start=0, is_last=True))
+            else:
+                assert self._request is not None
+                before = self._request.conversation
+                await self._call(call)
+                if before is not None:
+                    await before.close()
+            for what, text in self._given:
+                messages = _asked(self._duplex, what, text)
+                await self._send_all(self._conversation(), messages)
+            if self._owed_since is not None:
+                self._owed_since = self._runtime.now()
+        finally:
+            self._gate = None
+            gate.close()
+
+    async def interrupt(self) -> Interruption:
+        """Give up all that is being said and all that was to be; the session goes on."""
+        while True:
+            with self._lock:
+                if self._gate is None:
+                    call = self._drop()
+                    told = Interruption(
+                        sent_chars=self._sent_chars, spoken_chars=None, audio_s=self._given_s
+                    )
+                    gate = self._shut()
+                    break
+                gate = self._gate
+            await gate.get()
+        try:
+            await self._change(gate, call)
+        except BaseException as error:
+            # What is being said must not go on.
+            await self._fail(error)
+            raise
+        return told
+
+    def _drop(self) -> Call | None:
+        """Forget what was to be said; return what to go on with, None after an end."""
+        request = self._request
+        if self._end is not None or (request is None and not self._ready):
+            raise _over()
+        if self._ready:
+            # Time goes on from what was handed out.
+            self._given_bytes = round(self._ready[0].start_s * self._bytes_per_s)
+            self._ready.clear()
+        self._before_request_bytes = self._given_bytes
+        self._held_marks = ()
+        if self.format.container is Container.RAW:
+            self._stage = converter(self.plan.source, self.format, gain_db=self.plan.gain_db)
+        self._given.clear()
+        self._owed_since, self._is_flushed, self._is_finishing = None, False, False
+        self._has_unflushed = self._has_speakable = False
+        if request is None:
+            return None
+        if request.aligner is not None:
+            request.aligner = Aligner(request.exchange.format.frame_bytes)
+        request.marks.clear()
+        request.audio_bytes = 0
+        return cast(DuplexExchange, request.exchange).interrupt()
+
+    async def is_usable(self) -> bool:
+        """Whether it is still open; reads what has come meanwhile."""
+        while (request := self._request) is not None and self._end is None:
+            self._hearing = self._conversation()
+            try:
+                event = await self._hearing.receive(0.0)
+                await self._handle(event, self._understand(event))
+            except TimeoutError:
+                # Its time is that of its user, not of whoever opened it.
+                self._started_s = self._runtime.now()
+                return True
+            except VivavoceError:
+                return False
+            assert request is not None
+        return False
+
+    # Limits
+
+    def _patience_s(self) -> float:
+        now = self._runtime.now()
+        ends = [now + _LOOK_UP_S]
+        if (limit := self._limit()) is not None:
+            ends.append(limit[1])
+        return max(0.0, min(ends) - now)
+
+    def _limit(self) -> tuple[str, float] | None:
+        """Return the phase whose limit is nearest, and when it passes."""
+        found: list[tuple[float, str]] = []
+        if self._timeouts.total_s is not None and self._started_s is not None:
+            found.append((self._started_s + self._timeouts.total_s, "total"))
+        phase, limit_s = self._phase()
+        has_audio = self._request is not None and self._request.audio_bytes > 0
+        # Text that was neither flushed nor finished may wait for more of it.
+        is_owed = self._is_flushed or self._is_finishing or not has_audio
+        if self._owed_since is not None and limit_s is not None and is_owed:
+            # From when it is asked for: the reader's own time is not the provider's.
+            found.append((max(self._owed_since, self._asked_s) + limit_s, phase))
+        return None if not found else (min(found)[1], min(found)[0])
+
+    def _look_up(self, error: TimeoutError) -> None:
+        limit = self._limit()
+        if limit is not None and self._runtime.now() >= limit[1]:
+            raise self._over_time(limit[0]) from error
+
+    def _over_time(self, phase: str) -> TimedOut:
+        limits = {
+            "first_audio": self._timeouts.first_audio_s,
+            "between_chunks": self._timeouts.between_chunks_s,
+            "total": self._timeouts.total_s,
+        }
+        return self._timed_out(phase, limits[phase])
+
+    # The end
+
+    def _check_end(self, request: Any) -> None:
+        # A session without text is spoken wholly by silence.
+        if self._has_speakable:
+            super()._check_end(request)
+
+    def _characters_of(self, request: Any) -> int:  # noqa: ARG002 - all that was given to it
+        count = self._sent_chars - self._counted_chars
+        self._counted_chars = self._sent_chars
+        return count
+
+
+def _asked(exchange: DuplexExchange, what: str, text: str) -> list[SendMessage]:
+    if what == "send":
+        return list(exchange.send(text))
+    ways: dict[str, Callable[[], Iterable[SendMessage]]] = {
+        "flush": exchange.flush,
+        "clear": exchange.clear,
+        "finish": exchange.finish,
+    }
+    return list(ways[what]())
+
+
+class _Sentence:
+    """A part of the text, and how much of its audio there is."""
+
+    def __init__(self, text: str, start: int) -> None:
+        self.text = text
+        self.start = start
+        self.made = 0
+        self.heard = 0
+        self.is_made = False
+
+
+class _Line:
+    """What one maker works from, and where it puts what it makes; an interruption begins another."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.sentences: deque[_Sentence] = deque()
+        self.wake: Channel = runtime.channel(1)
+        self.room: Channel = runtime.channel(1)
+        self.items: Channel = runtime.channel(_AHEAD)
+        self.job: Job | None = None
+        self.run: SpeechRun | None = None
+        self.is_finishing = False
+        self.is_stopped = False
+
+
+class EmulatedSession(SessionRun):
+    """
+    A session with a provider that takes a text whole.
+
+    Args:
+        plan: Of the session; its text is empty.
+        make_run: Makes the run of one sentence, with this runtime, in ``plan.samples``.
+        runtime: Of the session's face.
+    """
+
+    def __init__(self, plan: Plan, make_run: Callable[[str], SpeechRun], runtime: Runtime) -> None:
+        self.plan = plan
+        self.format = plan.target
+        self._make_run = make_run
+        self._runtime = runtime
+        self._lock = threading.RLock()
+        self._segmenter = self._new_segmenter()
+        # Where in the whole text the segmenter's begins.
+        self._segmenter_start = 0
+        self._stage = self._new_stage()
+        self._line = _Line(runtime)
+        self._is_closed = False
+        self._sent_chars = 0
+        self._spoken_chars = 0
+        self._now_heard: _Sentence | None = None
+        self._before_s = 0.0
+        self._audio_s = 0.0
+        self._held_marks: tuple[Mark, ...] = ()
+        self._end: End | None = None
+        self._reports: list[Report] = []
+        self._started_s: float | None = None
+        self._ended_s: float | None = None
+        self._first_sent_s: float | None = None
+        self._first_audio_s: float | None = None
+
+    def _new_segmenter(self) -> Segmenter:
+        limit = self.plan.model.capabilities.max_text.maximum
+        asked = self.plan.utterance.segment_chars
+        return Segmenter(
+            max_chars=asked or (None if limit is None else int(limit)),
+            # Each sentence by itself, so that it is spoken as soon as it is there.
+            target_chars=1,
+            language=self.plan.language,
+        )
+
+    def _new_stage(self) -> Stage:
+        return converter(self.plan.samples, self.format)
+
+    async def open(self) -> None:
+        """Begin; nothing is sent before there is a sentence."""
+        self._started_s = self._runtime.now()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._line = line = _Line(self._runtime)
+        line.job = self._runtime.spawn(self._make(line), "vivavoce-session")
+
+    # What is given
+
+    async def send(self, text: str) -> None:
+        """Give another piece of text."""
+        self._check_open()
+        if self._line.is_finishing:
+            raise _finished()
+        checked_piece(text)
+        with self._lock:
+            if self._first_sent_s is None and text:
+                self._first_sent_s = self._runtime.now()
+            self._add(self._segmenter.push(text))
+            self._sent_chars += len(text)
+            await self._tell()
+
+    def _add(self, segments: Iterable[Segment]) -> None:
+        start = self._segmenter_start
+        self._line.sentences.extend(_Sentence(one.text, start + one.start) for one in segments)
+
+    async def flush(self) -> None:
+        """Have what was given spoken now."""
+        self._check_open()
+        with self._lock:
+            self._add(self._segmenter.flush())
+            self._segmenter_start = self._sent_chars
+            await self._tell()
+
+    async def clear(self) -> None:
+        """Drop what was given and not yet begun."""
+        self._check_open()
+        with self._lock:
+            self._line.sentences.clear()
+            self._forget()
+
+    def _forget(self) -> None:
+        self._segmenter = self._new_segmenter()
+        self._segmenter_start = self._sent_chars
+
+    async def finish(self) -> None:
+        """Say that no more text will come."""
+        if self._line.is_finishing or self._is_closed:
+            return
+        with self._lock:
+            await self.flush()
+            self._line.is_finishing = True
+            await self._tell()
+
+    async def _tell(self) -> None:
+        """Wake the maker; a wake-up that is waiting already will do for this one too."""
+        wake = self._line.wake
+        if not wake.is_full:
+            await wake.put(True)  # noqa: FBT003 - anything at all
+
+    async def wait_for_room(self) -> None:
+        """Wait until fewer sentences wait for the maker than it may be ahead."""
+        line = self._line
+        while len(line.sentences) >= _AHEAD:
+            if await line.room.get() is None:
+                return
+
+    # What is made, beside the reader
+
+    async def _make(self, line: _Line) -> None:
+        try:
+            while not line.is_stopped:
+                with self._lock:
+                    sentence = line.sentences.popleft() if line.sentences else None
+                    is_over = sentence is None and line.is_finishing
+                if is_over:
+                    await line.items.put((None, End.COMPLETE))
+                    return
+                if sentence is None:
+                    await line.wake.get()
+                    continue
+                if not line.room.is_full:
+                    await line.room.put(True)  # noqa: FBT003 - anything at all
+                if has_speakable(sentence.text):
+                    await self._speak(line, sentence)
+                else:
+                    await line.items.put((sentence, None))
+        except Exception as error:  # noqa: BLE001 - the reader raises it, in its turn
+            await line.items.put((None, error))
+
+    async def _speak(self, line: _Line, sentence: _Sentence) -> None:
+        run = self._make_run(sentence.text)
+        with self._lock:
+            if line.is_stopped:
+                return
+            line.run = run
+        try:
+            while (chunk := await run.next_chunk()) is not None:
+                sentence.made += 1
+                if not await line.items.put((sentence, chunk)):
+                    return
+            sentence.is_made = True
+            await line.items.put((sentence, run.report.audio_s))
+        finally:
+            await run.close()
+            self._reports.append(run.report)
+
+    # What comes
+
+    async def next_chunk(self) -> Chunk | None:
+        """Return the next chunk, or None at the end."""
+        while self._end is None:
+            line = self._line
+            item = await line.items.get()
+            with self._lock:
+                # Else it was interrupted, and another maker is at work.
+                if line is self._line and item is not None and self._end is None:
+                    chunk = self._taken(*item)
+                    if chunk is not None:
+                        return chunk
+        return None
+
+    def _taken(self, sentence: _Sentence | None, thing: object) -> Chunk | None:
+        if sentence is None:
+            return self._ended(thing)
+        if isinstance(thing, Chunk):
+            return self._placed(sentence, thing)
+        self._now_heard = None
+        self._spoken_chars += len(sentence.text)
+        if isinstance(thing, float):
+            self._audio_s = self._before_s = self._before_s + thing
+        return None
+
+    def _placed(self, sentence: _Sentence, chunk: Chunk) -> Chunk | None:
+        self._now_heard = sentence
+        sentence.heard += 1
+        if self._first_audio_s is None and self._first_sent_s is not None:
+            self._first_audio_s = self._runtime.now() - self._first_sent_s
+        start_s = self._before_s + chunk.start_s
+        self._audio_s = start_s + duration_s(self.plan.samples, len(chunk.data))
+        self._held_marks += tuple(
+            mark.shifted(seconds=self._before_s, characters=sentence.start) for mark in chunk.marks
+        )
+        return self._chunk(self._stage.feed(chunk.data), start_s)
+
+    def _chunk(self, data: bytes, start_s: float) -> Chunk | None:
+        if not data:
+            return None
+        marks, self._held_marks = self._held_marks, ()
+        return Chunk(data=data, start_s=start_s, marks=marks)
+
+    def _ended(self, thing: object) -> Chunk | None:
+        self._ended_s = self._runtime.now()
+        if isinstance(thing, End):
+            self._end = thing
+            return self._chunk(self._stage.finish(), self._audio_s)
+        self._end = End.FAILED
+        if isinstance(thing, VivavoceError):
+            # The run knew of one sentence only.
+            thing.add_context(audio_delivered_s=self._audio_s)
+        raise cast(BaseException, thing)
+
+    async def interrupt(self) -> Interruption:
+        """Give up all that is being said and all that was to be; the session goes on."""
+        self._check_open()
+        with self._lock:
+            last = self._now_heard
+            if last is not None and last.is_made and last.heard == last.made:
+                self._spoken_chars += len(last.text)
+            told = Interruption(
+                sent_chars=self._sent_chars,
+                spoken_chars=self._spoken_chars,
+                audio_s=self._audio_s,
+            )
+            self._now_heard, self._held_marks = None, ()
+            self._before_s = self._audio_s
+            if self.format.container is Container.RAW:
+                self._stage = self._new_stage()
+            self._forget()
+            before = self._line
+            before.is_stopped = True
+            self._begin()
+        await self._stop(before)
+        return told
+
+    async def _stop(self, line: _Line) -> None:
+        with self._lock:
+            line.is_stopped = True
+        for channel in (line.wake, line.room, line.items):
+            channel.close()
+        try:
+            # A thread that waits in its request would else be waited for.
+            if line.run is not None:
+                await line.run.close()
+        finally:
+            if line.job is not None:
+                await line.job.stop()
+
+    async def close(self) -> None:
+        """Leave."""
+        with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            if self._end is None:
+                self._end, self._ended_s = End.CANCELLED, self._runtime.now()
+        await self._stop(self._line)
+
+    async def is_usable(self) -> bool:
+        """Whether it is still open: nothing of it can have been lost."""
+        return not self._is_closed
+
+    def _check_open(self) -> None:
+        if self._is_closed or self._end is not None:
+            raise _over()
+
+    @property
+    def report(self) -> Report:
+        """What is known so far."""
+        reports = list(self._reports)
+        usage: dict[str, float] = {}
+        facts: dict[str, tuple[str | Secret, ...]] = {}
+        for report in reports:
+            for unit, amount in report.usage.items():
+                usage[unit] = usage.get(unit, 0.0) + amount
+            for name, values in report.facts.items():
+                facts[name] = (*facts.get(name, ()), *values)
+        costs = [report.cost for report in reports]
+        known = [cost for cost in costs if cost is not None]
+        until = self._ended_s if self._ended_s is not None else self._runtime.now()
+        warnings = [*self.plan.warnings, *(w for one in reports for w in one.warnings)]
+        return Report(
+            provider=self.plan.info.name,
+            model=self.plan.model.name,
+            voice=self.plan.voice.id if self.plan.voice else "",
+            end=self._end,
+            request_ids=tuple(i for report in reports for i in report.request_ids),
+            segments=sum(report.segments for report in reports),
+            characters=sum(report.characters for report in reports),
+            ttfa_s=self._first_audio_s,
+            total_s=0.0 if self._started_s is None else until - self._started_s,
+            audio_s=self._audio_s,
+            usage=usage,
+            cost=sum(known[1:], known[0]) if known and len(known) == len(costs) else None,
+            currency=self.plan.estimate.currency,
+            warnings=tuple(dict.fromkeys(warnings)),
+            facts=facts,
+        )

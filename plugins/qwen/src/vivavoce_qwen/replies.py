@@ -1,0 +1,42 @@
+"""What the replies of both wires have in common."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from vivavoce.authoring import UnexpectedReply
+
+__all__ = ["parsed", "usage_of"]
+
+_UNITS = ("characters", "input_tokens", "output_tokens", "total_tokens")
+
+
+def parsed(data: bytes | bytearray) -> Mapping[str, Any]:
+    """
+    Return the object in *data*; an empty one for JSON that is none.
+
+    Raises:
+        UnexpectedReply: If it is no JSON.
+    """
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        # Not chained: the cause holds the whole text.
+        msg = f"A reply of {len(data)} bytes is no JSON ({type(error).__name__})."
+        raise UnexpectedReply(msg) from None
+    return value if isinstance(value, dict) else {}
+
+
+def usage_of(usage: object) -> dict[str, float]:
+    """Return the billed units, those that are none left out; details are no units of their own."""
+    if not isinstance(usage, dict):
+        return {}
+    return {
+        unit: float(amount)
+        for unit in _UNITS
+        if isinstance(amount := usage.get(unit), int | float)
+        and not isinstance(amount, bool)
+        and amount > 0
+    }
