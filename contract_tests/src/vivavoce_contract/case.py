@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -69,6 +70,9 @@ KEY = "sk-canary-4711-a1b2c3d4e5f6"
 PROSODY: Mapping[str, float] = {"rate": 1.5, "pitch": 6.0, "volume": -12.0}
 """How the kit asks for each wish about prosody."""
 
+# What the kit's wishes are in. Steps of volume, say, are no answer to a wish in decibels.
+_UNITS = {"rate": "ratio", "pitch": "semitones", "volume": "dB"}
+
 FaceName = Literal["sync", "async"]
 
 _WAITS = Timeouts(connect_s=5.0, first_audio_s=20.0, between_chunks_s=20.0)
@@ -106,11 +110,18 @@ class Scenario:
         name: Part of the tape's file name.
         text: What is said.
         wishes: With which wishes.
+        is_session: Whether it is said in a session, in :attr:`pieces`.
     """
 
     name: str
     text: str
     wishes: Mapping[str, Any] = field(factory=dict)
+    is_session: bool = False
+
+    @property
+    def pieces(self) -> list[str]:
+        """The text as a language model gives it: a word at a time, or some characters."""
+        return re.findall(r"\S{1,8}\s*", self.text)
 
 
 class Library:
@@ -402,6 +413,57 @@ class Stage:
             heard.error = error
         return heard
 
+    def hear_session(
+        self,
+        scenario: Scenario,
+        *,
+        face: FaceName = "sync",
+        client: Mapping[str, Any] | None = None,
+    ) -> Heard:
+        """
+        Say *scenario* in a session, piece by piece, and return what came of it.
+
+        Only a provider's own session is heard: core's way with sentences is refused.
+        """
+        options = {"strict": True, **(client or {})}
+        if face == "async":
+            return asyncio.run(self._hear_session_async(scenario, options))
+        heard = Heard()
+        try:
+            with (
+                self.client(**options) as speaking,
+                speaking.session(**scenario.wishes) as session,
+            ):
+                for piece in scenario.pieces:
+                    session.send(piece)
+                session.finish()
+                try:
+                    heard.chunks.extend(session)
+                finally:
+                    heard.report = session.report
+        except Exception as error:  # noqa: BLE001 - a clause looks at whatever it is
+            heard.error = error
+        return heard
+
+    async def _hear_session_async(self, scenario: Scenario, options: Mapping[str, Any]) -> Heard:
+        heard = Heard()
+        try:
+            async with (
+                self.aclient(**options) as speaking,
+                speaking.session(**scenario.wishes) as session,
+            ):
+                for piece in scenario.pieces:
+                    await session.send(piece)
+                await session.finish()
+                try:
+                    async for chunk in session:
+                        heard.chunks.append(chunk)
+                finally:
+                    heard.report = session.report
+        except Exception as error:  # noqa: BLE001 - a clause looks at whatever it is
+            heard.error = error
+        return heard
+
 
 @frozen(kw_only=True)
 class Subject:
@@ -416,6 +478,7 @@ class Subject:
         ways: By name, options that lead another way to the same audio.
         match: What of a request is compared with the tapes that are recorded.
         also: Other hosts that the service sends its clients to, for recording.
+        not_keys: Places in what is sent that look like keys and are none, for recording.
     """
 
     info: SynthesizerInfo
@@ -425,6 +488,7 @@ class Subject:
     ways: Mapping[str, Mapping[str, Any]] = field(factory=dict)
     match: Match | None = None
     also: tuple[str, ...] = ()
+    not_keys: tuple[str, ...] = ()
 
 
 def is_networked(card: ModelCard) -> bool:
@@ -467,9 +531,25 @@ class Case:
         return is_networked(self.card)
 
     @property
+    def is_on_websocket(self) -> bool:
+        """Whether it is reached by WebSocket."""
+        return self.card.transports[0] == "websocket"
+
+    @property
     def is_claimed(self) -> bool:
         """Whether the capability of the clause is claimed with a plain yes, or there is none."""
-        return not self.capability or bool(self.card.capabilities[self.capability])
+        return not self.capability or self.claims(self.capability)
+
+    def claims(self, capability: str) -> bool:
+        """Return whether a capability is claimed, in the unit in which the kit asks for it."""
+        claim = self.card.capabilities[capability]
+        return bool(claim) and claim.unit in ("", _UNITS.get(capability, claim.unit))
+
+    @property
+    def ways(self) -> dict[str, Mapping[str, Any]]:
+        """The other ways to the same audio that this model has."""
+        known = {option.name for option in self.card.options}
+        return {name: way for name, way in self.subject.ways.items() if known.issuperset(way)}
 
     # What is said
 
@@ -508,13 +588,17 @@ class Case:
         """
         Return a scenario by its name.
 
-        ``speak``, ``second``, ``instructions``, ``rate``, ``pitch``, ``volume``, ``ssml``,
+        ``speak``, ``second``, ``session``, ``instructions``, ``rate``, ``pitch``, ``volume``,
+        ``ssml``,
         ``way-NAME``, ``language-TAG``, ``voice-ID``, and
         ``client-NAME`` or ``client-NAME-WAY``: what ``speak`` says, recorded with another client.
         """
         kind, _, value = name.partition("-")
         wishes: dict[str, Any] = self._own_voice()
         text = self.sentence()
+        if kind == "session":
+            text = f"{text} {self.sentence(number=1)}"
+            return Scenario(name=name, text=text, wishes=wishes, is_session=True)
         if kind == "second":
             text = self.sentence(number=1)
         elif kind == "instructions":
@@ -537,10 +621,11 @@ class Case:
 
     def scenarios(self) -> list[Scenario]:
         """Return every scenario that a tape is needed for."""
-        names = ["speak", "second", *(f"way-{way}" for way in self.subject.ways)]
+        names = ["speak", "second", *(f"way-{way}" for way in self.ways)]
         if self.card.capabilities.instructions:
             names.append("instructions")
-        names += [name for name in (*PROSODY, "ssml") if self.card.capabilities[name]]
+        names += [name for name in (*PROSODY, "ssml") if self.claims(name)]
+        names += ["session"] if self.claims("stream_in") else []
         names += [f"language-{tag}" for tag in self.sample_languages()]
         names += [f"voice-{voice.id}" for voice in self.sample_voices()]
         return [self.scenario(name) for name in names]

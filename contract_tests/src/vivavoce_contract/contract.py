@@ -82,6 +82,9 @@ class ProviderContract:
     also: ClassVar[Sequence[str]] = ()
     """Patterns of other hosts that the service sends its clients to, for recording."""
 
+    not_keys: ClassVar[Sequence[str]] = ()
+    """JSON paths of what is sent that look like keys and are none, such as ids, for recording."""
+
     deviations: ClassVar[Mapping[str, Deviation]] = {}
     """By clause (``STR-02``), or by clause and model (``STR-02@small``), what is not kept."""
 
@@ -114,7 +117,7 @@ def completed(contract: type[ProviderContract], near: Path | None = None) -> typ
     if path is None or not path.is_file():
         return contract
     said = tomllib.loads(path.read_text("utf-8"))
-    known = {"models", "own_voices", "ways", "match", "also", "deviations"}
+    known = {"models", "own_voices", "ways", "match", "also", "not_keys", "deviations"}
     if unknown := sorted(set(said) - known):
         msg = f"{path} says {unknown[0]!r}, which means nothing; known are {', '.join(known)}."
         raise ValueError(msg)
@@ -155,6 +158,7 @@ def subject_of(contract: type[ProviderContract], near: Path | None = None) -> Su
         ways=contract.ways,
         match=contract.match,
         also=tuple(contract.also),
+        not_keys=tuple(contract.not_keys),
     )
 
 

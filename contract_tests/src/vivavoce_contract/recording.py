@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from vivavoce.settings import load_settings
 from vivavoce_contract.case import KEY, Case, Scenario, Subject, is_networked, tape_name
 from vivavoce_contract.contract import ProviderContract, completed, sample_of, subject_of
 from vivavoce_contract.tapes import Match, Recorder, Tape
+from vivavoce_contract.tapes.scrub import Policy
 from vivavoce_contract.tapes.shape import difference
 
 __all__ = ["record", "record_case"]
@@ -125,6 +127,7 @@ def record_case(case: Case, scenario: Scenario, *, kind: str, upstream: str, key
         match=case.subject.match or Match(),
         secrets=(key.reveal(),),
         also=case.subject.also,
+        policy=Policy(texts=case.subject.not_keys),
     )
     with recorder:
         given: dict[str, Any] = {
@@ -134,12 +137,16 @@ def record_case(case: Case, scenario: Scenario, *, kind: str, upstream: str, key
             "retry": Retry(attempts=1),
             "registry": case.subject.registry,
         }
-        with (
-            Client(case.selector, **given) as client,
-            client.stream(scenario.text, **scenario.wishes) as stream,
-        ):
-            for _ in stream:
-                pass
+        with Client(case.selector, **given) as client:
+            if scenario.is_session:
+                with client.session(**scenario.wishes) as session:
+                    for piece in scenario.pieces:
+                        session.send(piece)
+                    session.finish()
+                    deque(session, maxlen=0)
+            else:
+                with client.stream(scenario.text, **scenario.wishes) as stream:
+                    deque(stream, maxlen=0)
     return recorder.tape()
 
 

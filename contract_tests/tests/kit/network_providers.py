@@ -30,12 +30,14 @@ from vivavoce.authoring import (
     BodyEnd,
     Claim,
     CredentialError,
+    DuplexExchange,
     Event,
     Exchange,
     Facts,
     Failed,
     Finished,
     HttpCall,
+    MessageReceived,
     ModelCard,
     Option,
     Output,
@@ -47,6 +49,7 @@ from vivavoce.authoring import (
     RequestRejected,
     ResponseStarted,
     Secret,
+    SendMessage,
     SynthesisRequest,
     Synthesizer,
     SynthesizerInfo,
@@ -54,6 +57,7 @@ from vivavoce.authoring import (
     VivavoceError,
     Voice,
     VoiceOrigin,
+    WebSocketCall,
     decode_base64,
     retry_after_s,
     shorten,
@@ -348,6 +352,54 @@ class BareSpeech(Exchange):
         return super().receive(event)
 
 
+class Talk(DuplexExchange):
+    """A session: text goes as messages on a WebSocket, audio comes as messages on it."""
+
+    def __init__(self, request: SynthesisRequest, speaker: Speaker) -> None:
+        self.format = request.format
+        self.speech = speaker.speech(request, speaker)
+        self.begin = self.speech.message()
+        del self.begin["text"]
+
+    def open(self) -> WebSocketCall:
+        place = self.speech.url().removesuffix("/speak").replace("http", "ws", 1)
+        return WebSocketCall(
+            url=f"{place}/talk", headers=self.speech.headers(), first=(json.dumps(self.begin),)
+        )
+
+    def said(self, **message: str) -> tuple[SendMessage, ...]:
+        return (SendMessage(json.dumps(message)),)
+
+    def send(self, text: str) -> Sequence[SendMessage]:
+        return self.said(text=text)
+
+    def flush(self) -> Sequence[SendMessage]:
+        return self.said(do="say")
+
+    def clear(self) -> Sequence[SendMessage]:
+        return self.said(do="drop")
+
+    def finish(self) -> Sequence[SendMessage]:
+        return self.said(do="end")
+
+    def receive(self, event: Event) -> Sequence[Output]:
+        if isinstance(event, MessageReceived):
+            return self.take(self.speech.read(event.data))
+        return super().receive(event)
+
+    def take(self, message: Mapping[str, Any]) -> Sequence[Output]:
+        return self.speech.take(message)
+
+
+class Talker(Speaker):
+    """The provider with sessions."""
+
+    talk: type[Talk] = Talk
+
+    def session(self, request: SynthesisRequest) -> DuplexExchange:
+        return self.talk(request, self)
+
+
 # Who they are
 
 INFO = SynthesizerInfo(
@@ -581,6 +633,43 @@ def failing_tape(good: Tape) -> Tape:
     )
 
 
+def session_tape() -> Tape:
+    """Return the tape of a session with the right talker."""
+    tapes = tapes_of()
+    subject = subject_of(contract_of(talker(), "swift", tapes=tapes))
+    case = Case(subject=subject, card=subject.registry.model(subject.info, "swift"))
+    scenario = case.scenario("session")
+    begin = json.loads(tapes["swift.speak"].events[0].data)
+    said = [{name: value for name, value in begin.items() if name != "text"}]
+    said += [{"text": piece} for piece in scenario.pieces]
+    said.append({"do": "end"})
+    replies = reply_in_events({**begin, "text": scenario.text})
+    events = [
+        TapeEvent(
+            t=0.0, conn=1, dir="c", k="ws-open", line=f"GET {BASE_PATH}/talk HTTP/1.1", headers=[]
+        ),
+        TapeEvent(t=0.0, conn=1, dir="s", k="ws-accept", line="HTTP/1.1 101 Switching Protocols"),
+    ]
+    events += [
+        TapeEvent(t=0.1, conn=1, dir="c", k="text", data=json.dumps(each).encode()) for each in said
+    ]
+    events += [
+        TapeEvent(t=0.2, conn=1, dir="s", k="text", data=each.removeprefix(b"data: ").strip())
+        for each in replies
+    ]
+    events += [
+        TapeEvent(t=0.3, conn=1, dir="s", k="close", code=1000),
+        TapeEvent(t=0.3, conn=1, dir="s", k="eof"),
+    ]
+    return Tape(header=_header("right-net", "session", "swift"), events=events)
+
+
+@functools.cache
+def tapes_with_session() -> dict[str, Tape]:
+    """Return the tapes of the right provider with sessions."""
+    return {**tapes_of(), "swift.session": session_tape()}
+
+
 WAYS: Mapping[str, Mapping[str, Any]] = {way: {"reply": way} for way in ("events", "object")}
 
 
@@ -676,6 +765,16 @@ def made(
         for one in INFO.models
     )
     return Plugin(info=attrs.evolve(INFO, **{"synthesizer": maker, "models": models, **info}))
+
+
+def talker(talk: type[Talk] = Talk) -> Plugin:
+    """Return the right provider with sessions, or one whose sessions are as given."""
+    speaker = type("TalkingLiar", (Talker,), {"talk": talk})
+    return made(
+        speaker=speaker,
+        claims={"stream_in": claimed()},
+        card={"transports": ("http-sse", "http", "websocket")},
+    )
 
 
 def verdicts(run: Run) -> dict[str, dict[str, Verdict]]:

@@ -145,7 +145,7 @@ CARD = "capabilities.py"
 TONE = (
     _tone(
         "drops the last word",
-        "?",
+        "SYN-03 LIF-03",
         (
             "for word in _WORD.finditer(self._request.text):",
             "for word in list(_WORD.finditer(self._request.text))[:-1]:",
@@ -153,7 +153,7 @@ TONE = (
     ),
     _tone(
         "speaks the words backwards",
-        "?",
+        "MRK-02",
         (
             "for word in _WORD.finditer(self._request.text):",
             "for word in reversed(list(_WORD.finditer(self._request.text))):",
@@ -161,18 +161,21 @@ TONE = (
     ),
     _tone(
         "speaks each word twice",
-        "?",
+        "MRK-01",
         ("if not sink.audio(beep + rest):", "if not sink.audio((beep + rest) * 2):"),
     ),
     _tone(
         "keeps each beep by the length of its word, whatever prosody is asked next",
-        "?",
-        ("beep = self._wave(len(word.group()), rate_hz)", "beep = _KEPT.setdefault(len(word.group()), self._wave(len(word.group()), rate_hz))"),
+        "PRO-01 PRO-02 PRO-03 FMT-02",
+        (
+            "beep = self._wave(len(word.group()), rate_hz)",
+            "beep = _KEPT.setdefault(len(word.group()), self._wave(len(word.group()), rate_hz))",
+        ),
         ('_WORD = re.compile(r"\\S+")', '_WORD = re.compile(r"\\S+")\n_KEPT = {}'),
     ),
     _tone(
         "builds all of the audio before it gives any",
-        "?",
+        "STR-01",
         ("        at_s = 0.0\n", "        at_s = 0.0\n        built = b''\n"),
         (
             "            if not sink.audio(beep + rest):\n                return\n",
@@ -185,83 +188,120 @@ TONE = (
     ),
     _tone(
         "goes on when its reader has left",
-        "?",
+        "LIF-05",
         (
             "            if not sink.audio(beep + rest):\n                return\n",
             "            sink.audio(beep + rest)\n",
         ),
     ),
-    _tone("marks a second late", "?", ("start_s=at_s,\n", "start_s=at_s + 1.0,\n"), ("end_s=end_s,\n", "end_s=end_s + 1.0,\n")),
-    _tone("begins each mark's span a letter late", "?", ("text_start=word.start(),", "text_start=word.start() + 1,")),
-    _tone("ends each mark's span behind the blank", "?", ("text_end=word.end(),", "text_end=word.end() + 1,")),
+    _tone(
+        "marks a second late",
+        "MRK-01",
+        ("start_s=at_s,\n", "start_s=at_s + 1.0,\n"),
+        ("end_s=end_s,\n", "end_s=end_s + 1.0,\n"),
+    ),
+    _tone(
+        "begins each mark's span a letter late",
+        "MRK-02",
+        ("text_start=word.start(),", "text_start=word.start() + 1,"),
+    ),
+    _tone(
+        "ends each mark's span behind the blank",
+        "MRK-02",
+        ("text_end=word.end(),", "text_end=word.end() + 1,"),
+    ),
     _tone(
         "says that its marks are estimated",
-        "?",
+        "MRK-04",
         ("kind=MarkKind.WORD,\n", 'kind=MarkKind.WORD,\n                    origin="estimated",\n'),
     ),
     _tone(
         "speaks at 24 kHz whatever rate is asked",
-        "?",
+        "FMT-02",
         ("rate_hz = self.format.sample_rate_hz", "rate_hz = 24_000"),
     ),
     _tone(
         "speaks slower for a higher rate",
-        "?",
+        "PRO-01",
         ("LONGEST_BEEP_S) / prosody.rate_ratio", "LONGEST_BEEP_S) * prosody.rate_ratio"),
     ),
     _tone(
         "speaks lower for a higher pitch",
-        "?",
+        "PRO-02",
         ("2 ** (prosody.pitch_semitones / 12)", "2 ** (-prosody.pitch_semitones / 12)"),
     ),
     _tone(
         "ignores the volume",
-        "?",
+        "PRO-03",
         ("32_767 * LEVEL * 10 ** (prosody.volume_db / 20)", "32_767 * LEVEL"),
     ),
     _tone(
         "speaks with one voice whichever is asked",
-        "?",
+        "VOC-04",
         ("self._request.voice.id if self._request.voice else ", ""),
     ),
-    _tone("is silent", "?", ("LEVEL = 0.25", "LEVEL = 0.0")),
+    _tone("is silent", "SYN-01", ("LEVEL = 0.25", "LEVEL = 0.0")),
     _tone(
         "gives its samples with their bytes swapped",
-        "?",
+        "SYN-01 PRO-03",
         ('sys.byteorder == "big"', 'sys.byteorder == "little"'),
     ),
     _tone(
         "loses what is beyond 5000 characters",
-        "?",
+        "TXT-05",
         ("_WORD.finditer(self._request.text)", "_WORD.finditer(self._request.text[:5000])"),
     ),
     _tone(
         "claims sentence marks, and gives none",
-        "?",
-        ('sentence_marks=no("it knows no sentences", evidence=_CODE)', "sentence_marks=yes(evidence=_CODE)"),
+        "MRK-05",
+        (
+            'sentence_marks=no("it knows no sentences", evidence=_CODE)',
+            "sentence_marks=yes(evidence=_CODE)",
+        ),
         file=CARD,
     ),
     _tone(
         "claims SSML, and beeps the markup",
-        "?",
-        ('ssml=no("it would beep the markup", evidence=_CODE)', 'ssml=yes("speak", evidence=_CODE)'),
+        "SML-01",
+        (
+            'ssml=no("it would beep the markup", evidence=_CODE)',
+            'ssml=yes("speak", evidence=_CODE)',
+        ),
         file=CARD,
     ),
     _tone(
         "claims instructions, and does not follow them",
-        "?",
-        ("instructions=no(evidence=_CODE),\n            rate", "instructions=yes(evidence=_CODE),\n            rate"),
+        "INS-01",
+        (
+            "instructions=no(evidence=_CODE),\n            rate",
+            "instructions=yes(evidence=_CODE),\n            rate",
+        ),
         file=CARD,
     ),
-    _tone("claims a volume without evidence", "?", ('unit="dB", evidence=_CODE', 'unit="dB"'), file=CARD),
-    _tone("names a default voice that is not listed", "?", ('default_voice="sine"', 'default_voice="square"'), file=CARD),
-    _tone("lists a voice for a model that is none", "?", ('models=("beep",))', 'models=("beep", "boop"))'), file=CARD),
+    _tone(
+        "claims a volume without evidence",
+        "DEC-03",
+        ('unit="dB", evidence=_CODE', 'unit="dB"'),
+        file=CARD,
+    ),
+    _tone(
+        "names a default voice that is not listed",
+        "DEC-07",
+        ('default_voice="sine"', 'default_voice="square"'),
+        file=CARD,
+    ),
+    _tone(
+        "lists a voice for a model that is none",
+        "DEC-08",
+        ('models=("beep",))', 'models=("beep", "boop"))'),
+        file=CARD,
+    ),
 )
 
 ESPEAK = (
     _espeak(
         "drops the last piece of the audio",
-        "?",
+        "MRK-01",
         ("        self._samples = 0\n", "        self._samples = 0\n        self._held = b''\n"),
         (
             "        return self._sink.audio(data)",
@@ -270,230 +310,737 @@ ESPEAK = (
     ),
     _espeak(
         "gives each piece of the audio twice",
-        "?",
+        "MRK-01",
         ("return self._sink.audio(data)", "return self._sink.audio(data * 2)"),
     ),
     _espeak(
         "tears a sample in each piece of the audio",
-        "?",
-        ("return self._sink.audio(data)", "return self._sink.audio(data if self._samples > 5_000 else data[1:])"),
+        "SYN-01 STR-02",
+        (
+            "return self._sink.audio(data)",
+            "return self._sink.audio(data if self._samples > 5_000 else data[1:])",
+        ),
     ),
     _espeak(
         "builds all of the audio before it gives any",
-        "?",
+        "STR-01",
         ("        self._samples = 0\n", "        self._samples = 0\n        self._built = b''\n"),
-        ("        return self._sink.audio(data)", "        self._built += data\n        return True"),
-        ("the speech is over.\"\"\"\n", "the speech is over.\"\"\"\n        self._sink.audio(self._built)\n"),
+        (
+            "        return self._sink.audio(data)",
+            "        self._built += data\n        return True",
+        ),
+        (
+            'the speech is over."""\n',
+            'the speech is over."""\n        self._sink.audio(self._built)\n',
+        ),
     ),
     _espeak(
         "counts samples in the class, so that a request begins where the last one ended",
-        "?",
+        "MRK-03",
         ("        self._samples = 0\n", ""),
         ("    def audio(self, data", "    _samples = 0\n\n    def audio(self, data"),
         ("self._samples += len(data) // 2", "MarkMaker._samples += len(data) // 2"),
     ),
     _espeak(
         "goes on when its reader has left",
-        "?",
+        "LIF-05",
         ("stopped=lambda: sink.stopped", "stopped=lambda: False"),
-        ("        return self._sink.audio(data)", "        self._sink.audio(data)\n        return True"),
+        (
+            "        return self._sink.audio(data)",
+            "        self._sink.audio(data)\n        return True",
+        ),
     ),
     _espeak(
         "speaks English with every voice",
-        "?",
+        "VOC-04",
         ("    base = request.voice.id if request.voice is not None else ", "    base = "),
     ),
     _espeak(
         "names a language by the engine's code, which is no tag",
-        "?",
+        "DEC-08",
         ('"zh-yue": "yue"', '"zh-yue": "zh_yue"'),
         file="_languages.py",
     ),
     _espeak(
         "speaks slower for a higher rate",
-        "?",
+        "PRO-01",
         ("wpm_for_ratio(prosody.rate_ratio)", "wpm_for_ratio(1 / prosody.rate_ratio)"),
     ),
     _espeak(
         "speaks lower for a higher pitch",
-        "?",
-        ("pitch_for_semitones(prosody.pitch_semitones)", "pitch_for_semitones(-prosody.pitch_semitones)"),
+        "PRO-02",
+        (
+            "pitch_for_semitones(prosody.pitch_semitones)",
+            "pitch_for_semitones(-prosody.pitch_semitones)",
+        ),
     ),
     _espeak(
         "ignores the volume",
-        "?",
+        "PRO-03",
         ("volume_for_db(prosody.volume_db)", "volume_for_db(0.0)"),
     ),
-    _espeak("reads the markup of SSML aloud", "?", ("ssml=self._request.ssml", "ssml=False")),
+    _espeak(
+        "reads the markup of SSML aloud", "SML-01 MRK-07", ("ssml=self._request.ssml", "ssml=False")
+    ),
     _espeak(
         "loses what is beyond 100 characters",
-        "?",
-        ("engine().speak(\n                self._request.text,", "engine().speak(\n                self._request.text[:100],"),
+        "TXT-06",
+        (
+            "engine().speak(\n                self._request.text,",
+            "engine().speak(\n                self._request.text[:100],",
+        ),
     ),
-    _espeak("gives bookmarks without their names", "?", ('event.name or ""', '""')),
-    _espeak("reckons the times of marks by another sample rate", "?", ("self._rate_hz = sample_rate_hz", "self._rate_hz = 16_000")),
-    _espeak("begins each mark's span a letter late", "?", ("text_start=event.text_position,", "text_start=event.text_position + 1,"),("text_end=max(text_end, event.text_position)", "text_end=max(text_end, event.text_position + 1)")),
+    _espeak("gives bookmarks without their names", "MRK-07", ('event.name or ""', '""')),
+    _espeak(
+        "reckons the times of marks by another sample rate",
+        "MRK-01 MRK-05",
+        ("self._rate_hz = sample_rate_hz", "self._rate_hz = 16_000"),
+    ),
+    _espeak(
+        "begins each mark's span a letter late",
+        "MRK-02",
+        ("text_start=event.text_position,", "text_start=event.text_position + 1,"),
+        (
+            "text_end=max(text_end, event.text_position)",
+            "text_end=max(text_end, event.text_position + 1)",
+        ),
+    ),
     _espeak(
         "marks a sentence once more at its end",
-        "?",
-        ("        self._close_sentence(self._samples, len(self._text))", "        self._close_sentence(self._samples, len(self._text))\n        self._mark(MarkKind.SENTENCE, Event('sentence', self._samples, 0, 0), self._samples, 0)"),
+        "MRK-05",
+        (
+            "        self._close_sentence(self._samples, len(self._text))",
+            (
+                "        self._close_sentence(self._samples, len(self._text))\n"
+                "        again = Event('sentence', self._samples, 0, 0)\n"
+                "        self._mark(MarkKind.SENTENCE, again, self._samples, 0)"
+            ),
+        ),
     ),
-    _espeak("claims a sample rate that it does not speak at", "?", ("sample_rates_hz=yes(22_050,", "sample_rates_hz=yes(22_050, 16_000,"), file=CARD),
     _espeak(
-        "claims phoneme marks, and gives none",
-        "?",
-        ('phoneme_marks=no("the engine has them, this plugin does not read them")', "phoneme_marks=yes(evidence=_CODE)"),
+        "claims a sample rate that it does not speak at",
+        "FMT-02",
+        ("sample_rates_hz=yes(22_050,", "sample_rates_hz=yes(22_050, 16_000,"),
         file=CARD,
     ),
-    _espeak("leaves open whether it clones voices", "?", ("            clone=no(evidence=_CODE),\n", ""), file=CARD),
+    _espeak(
+        "claims phoneme marks, and gives none",
+        "MRK-06",
+        (
+            'phoneme_marks=no("the engine has them, this plugin does not read them")',
+            "phoneme_marks=yes(evidence=_CODE)",
+        ),
+        file=CARD,
+    ),
+    _espeak(
+        "leaves open whether it clones voices",
+        "DEC-02",
+        ("            clone=no(evidence=_CODE),\n", ""),
+        file=CARD,
+    ),
 )
 
 QWEN = (
     _qwen(
         "drops the last piece of the audio",
-        "?",
-        ("        self._is_finished = False\n", "        self._is_finished = False\n        self._late = b''\n"),
-        ("        if data:\n            outputs.append(AudioData(data))\n\n    def _end(self, outputs", "        data, self._late = self._late, data or self._late\n        if data and data != self._late:\n            outputs.append(AudioData(data))\n\n    def _end(self, outputs"),
+        "SYN-04",
+        (
+            "        self._is_finished = False\n",
+            "        self._is_finished = False\n        self._late = b''\n",
+        ),
+        (
+            (
+                "        if data:\n"
+                "            outputs.append(AudioData(data))\n"
+                "\n"
+                "    def _end(self, outputs"
+            ),
+            (
+                "        data, self._late = self._late, data or self._late\n"
+                "        if data and data != self._late:\n"
+                "            outputs.append(AudioData(data))\n"
+                "\n"
+                "    def _end(self, outputs"
+            ),
+        ),
     ),
     _qwen(
         "swaps the first two pieces of the audio",
-        "?",
-        ("        self._is_finished = False\n", "        self._is_finished = False\n        self._first: bytes | None = None\n"),
-        ("        if data:\n            outputs.append(AudioData(data))\n\n    def _end(self, outputs", "        if data and self._first is None:\n            self._first = data\n            return\n        if data:\n            outputs.append(AudioData(data + (self._first or b'')))\n            self._first = b''\n\n    def _end(self, outputs"),
+        "SYN-04",
+        (
+            "        self._is_finished = False\n",
+            "        self._is_finished = False\n        self._first: bytes | None = None\n",
+        ),
+        (
+            (
+                "        if data:\n"
+                "            outputs.append(AudioData(data))\n"
+                "\n"
+                "    def _end(self, outputs"
+            ),
+            (
+                "        if data and self._first is None:\n"
+                "            self._first = data\n"
+                "            return\n"
+                "        if data:\n"
+                "            outputs.append(AudioData(data + (self._first or b'')))\n"
+                "            self._first = b''\n"
+                "\n"
+                "    def _end(self, outputs"
+            ),
+        ),
     ),
     _qwen(
         "gives each piece of the audio twice",
-        "?",
-        ("        if data:\n            outputs.append(AudioData(data))\n\n    def _end(self, outputs", "        if data:\n            outputs.append(AudioData(data * 2))\n\n    def _end(self, outputs"),
+        "SYN-04",
+        (
+            (
+                "        if data:\n"
+                "            outputs.append(AudioData(data))\n"
+                "\n"
+                "    def _end(self, outputs"
+            ),
+            (
+                "        if data:\n"
+                "            outputs.append(AudioData(data * 2))\n"
+                "\n"
+                "    def _end(self, outputs"
+            ),
+        ),
     ),
     _qwen(
         "builds all of the audio before it gives any",
-        "?",
-        ("        self._is_finished = False\n", "        self._is_finished = False\n        self._built = b''\n"),
-        ("        if data:\n            outputs.append(AudioData(data))\n\n    def _end(self, outputs", "        self._built += data\n\n    def _end(self, outputs"),
-        ("        self._is_finished = True\n", "        self._is_finished = True\n        outputs.append(AudioData(self._built))\n"),
+        "STR-01",
+        (
+            "        self._is_finished = False\n",
+            "        self._is_finished = False\n        self._built = b''\n",
+        ),
+        (
+            (
+                "        if data:\n"
+                "            outputs.append(AudioData(data))\n"
+                "\n"
+                "    def _end(self, outputs"
+            ),
+            "        self._built += data\n\n    def _end(self, outputs",
+        ),
+        (
+            "        self._is_finished = True\n",
+            "        self._is_finished = True\n        outputs.append(AudioData(self._built))\n",
+        ),
     ),
     _qwen(
         "sends empty instructions to a model that takes none",
-        "?",
-        ('        "language_type": language_type(request.language),\n', '        "language_type": language_type(request.language),\n        "instructions": "",\n'),
+        "SYN-01 TXT-07",
+        (
+            '        "language_type": language_type(request.language),\n',
+            (
+                '        "language_type": language_type(request.language),\n'
+                '        "instructions": "",\n'
+            ),
+        ),
     ),
     _qwen(
         "claims instructions for a model that takes none, and forwards them",
-        "?",
-        ("            if row.instructions\n            else no(\"Models", "            if not row.is_realtime\n            else no(\"Models"),
+        "INS-01",
+        (
+            '            if row.instructions\n            else no("Models',
+            '            if not row.is_realtime\n            else no("Models',
+        ),
         file=CARD,
     ),
-    _qwen("never sends instructions", "?", ("if request.instructions is not None:", "if False:"), model=INSTRUCT),
+    _qwen(
+        "never sends instructions",
+        "INS-01",
+        ("if request.instructions is not None:", "if False:"),
+        model=INSTRUCT,
+    ),
     _qwen(
         "shortens instructions",
-        "?",
-        ('inputs["instructions"] = request.instructions', 'inputs["instructions"] = request.instructions[:10]'),
+        "INS-01",
+        (
+            'inputs["instructions"] = request.instructions',
+            'inputs["instructions"] = request.instructions[:10]',
+        ),
         model=INSTRUCT,
     ),
     _qwen(
         "passes over an event that tells an error",
-        "?",
-        ('        if is_error or message.get("code"):\n            raise error_of_event(message, self._status, self._headers)\n', '        if is_error or message.get("code"):\n            return\n'),
+        "ERR-01",
+        (
+            (
+                '        if is_error or message.get("code"):\n'
+                "            raise error_of_event(message, self._status, self._headers)\n"
+            ),
+            '        if is_error or message.get("code"):\n            return\n',
+        ),
     ),
     _qwen(
         "takes an event that tells an error for the end",
-        "?",
-        ('        if is_error or message.get("code"):\n            raise error_of_event(message, self._status, self._headers)\n', '        if is_error or message.get("code"):\n            self._end(outputs)\n            return\n'),
+        "ERR-01",
+        (
+            (
+                '        if is_error or message.get("code"):\n'
+                "            raise error_of_event(message, self._status, self._headers)\n"
+            ),
+            (
+                '        if is_error or message.get("code"):\n'
+                "            self._end(outputs)\n"
+                "            return\n"
+            ),
+        ),
     ),
     _qwen(
         "loses the audio that came in one piece with an error",
-        "?",
+        "ERR-06",
         ("outputs.append(Failed(error))", "return [Failed(error)]"),
     ),
     _qwen(
         "passes over a piece that cannot be decoded",
-        "?",
-        ("            self._audio(decode_base64(cut[0]), outputs)\n            return\n", "            try:\n                self._audio(decode_base64(cut[0]), outputs)\n            except VivavoceError:\n                pass\n            return\n"),
-("        message, text = _cut_message(event.data, cut)\n", "        try:\n            message, text = _cut_message(event.data, cut)\n        except VivavoceError:\n            return\n"),
+        "ERR-04",
+        (
+            "            self._audio(decode_base64(cut[0]), outputs)\n            return\n",
+            (
+                "            try:\n"
+                "                self._audio(decode_base64(cut[0]), outputs)\n"
+                "            except VivavoceError:\n"
+                "                pass\n"
+                "            return\n"
+            ),
+        ),
+        (
+            "        message, text = _cut_message(event.data, cut)\n",
+            (
+                "        try:\n"
+                "            message, text = _cut_message(event.data, cut)\n"
+                "        except VivavoceError:\n"
+                "            return\n"
+            ),
+        ),
     ),
     _qwen(
         "keeps the reader of a reply in the class, where the next request overwrites it",
-        "?",
+        "LIF-03",
         ("self._events = _Events(", "QwenExchange._events = _Events("),
         ("        self._events: _Events | None = None\n", ""),
-        ("    def open(self) -> HttpCall:\n        \"\"\"Ask the service to speak", "    _events = None\n\n    def open(self) -> HttpCall:\n        \"\"\"Ask the service to speak"),
+        (
+            '    def open(self) -> HttpCall:\n        """Ask the service to speak',
+            (
+                "    _events = None\n"
+                "\n"
+                "    def open(self) -> HttpCall:\n"
+                '        """Ask the service to speak'
+            ),
+        ),
     ),
     _qwen(
         "keeps what it reads in the class, so that replies mix",
-        "?",
+        "LIF-03",
         ("        self._reader = SseReader()\n", ""),
-        ('    """Reads a reply that comes as events."""\n', '    """Reads a reply that comes as events."""\n\n    _reader = SseReader()\n'),
+        (
+            '    """Reads a reply that comes as events."""\n',
+            '    """Reads a reply that comes as events."""\n\n    _reader = SseReader()\n',
+        ),
     ),
     _qwen(
         "takes an orderly end of the body for that of the speech",
-        "?",
-        ("return self._outputs(self._reader.finish())", "outputs = list(self._outputs(self._reader.finish()))\n        if not self._is_finished:\n            self._end(outputs)\n        return outputs"),
+        "STR-07",
+        (
+            "return self._outputs(self._reader.finish())",
+            (
+                "outputs = list(self._outputs(self._reader.finish()))\n"
+                "        if not self._is_finished:\n"
+                "            self._end(outputs)\n"
+                "        return outputs"
+            ),
+        ),
     ),
-    _qwen("does not hear that the reply is finished", "?", ('output.get("finish_reason") == "stop"', 'output.get("finish_reason") == "end"')),
-    _qwen("takes an early 'null' for the end", "?", ('output.get("finish_reason") == "stop"', 'output.get("finish_reason")')),
-    _qwen("asks for Chinese in the words of another language", "?", ('"ko": "Korean"', '"ko": "Japanese"'), file="data/models.json"),
-    _qwen("asks for a Chinese variety as if no language were named", "?", ('return LANGUAGE_TYPES["zh"]', "return AUTO"), file="tables.py"),
-    _qwen("sends the language as its tag", "?", ("language_type(request.language),", "request.language or 'Auto',")),
-    _qwen("sends one voice whichever is asked", "?", ('"voice": request.voice.id', '"voice": "Cherry"')),
-    _qwen("sends the voice in small letters", "?", ('"voice": request.voice.id', '"voice": request.voice.id.lower()')),
-    _qwen("sends the text in small letters", "?", ('"text": request.text', '"text": request.text.lower()')),
-    _qwen("sends the text with its line ends and blanks made one", "?", ('"text": request.text', '"text": " ".join(request.text.split())')),
-    _qwen("escapes the text for a web page", "?", ('"text": request.text', '"text": request.text.replace("&", "&amp;").replace("<", "&lt;")')),
+    _qwen(
+        "does not hear that the reply is finished",
+        "SYN-01 STR-05",
+        ('output.get("finish_reason") == "stop"', 'output.get("finish_reason") == "end"'),
+    ),
+    _qwen(
+        "takes an early 'null' for the end",
+        "SYN-04 ERR-04",
+        ('output.get("finish_reason") == "stop"', 'output.get("finish_reason")'),
+    ),
+    _qwen(
+        "asks for Chinese in the words of another language",
+        "VOC-01",
+        ('"ko": "Korean"', '"ko": "Japanese"'),
+        file="data/models.json",
+    ),
+    _qwen(
+        "asks for a Chinese variety as if no language were named",
+        "VOC-01",
+        ('return LANGUAGE_TYPES["zh"]', "return AUTO"),
+        file="tables.py",
+    ),
+    _qwen(
+        "sends the language as its tag",
+        "VOC-01",
+        ("language_type(request.language),", "request.language or 'Auto',"),
+    ),
+    _qwen(
+        "sends one voice whichever is asked",
+        "VOC-04",
+        ('"voice": request.voice.id', '"voice": "Cherry"'),
+    ),
+    _qwen(
+        "sends the voice in small letters",
+        "SYN-01 VOC-04",
+        ('"voice": request.voice.id', '"voice": request.voice.id.lower()'),
+    ),
+    _qwen(
+        "sends the text in small letters",
+        "SYN-01 TXT-04",
+        ('"text": request.text', '"text": request.text.lower()'),
+    ),
+    _qwen(
+        "sends the text with its line ends and blanks made one",
+        "TXT-04",
+        ('"text": request.text', '"text": " ".join(request.text.split())'),
+    ),
+    _qwen(
+        "escapes the text for a web page",
+        "TXT-04",
+        ('"text": request.text', '"text": request.text.replace("&", "&amp;").replace("<", "&lt;")'),
+    ),
     _qwen(
         "sends a number by chance with each request",
-        "?",
-        ('        "language_type": language_type(request.language),\n', '        "language_type": language_type(request.language),\n        "seed": __import__("random").random(),\n'),
+        "PAR-04",
+        (
+            '        "language_type": language_type(request.language),\n',
+            (
+                '        "language_type": language_type(request.language),\n'
+                '        "seed": __import__("random").random(),\n'
+            ),
+        ),
     ),
     _qwen(
         "adds up usage that is told as a total",
-        "?",
-        ("        outputs.append(_facts_of(message, audio))\n", "        facts = _facts_of(message, audio)\n        self._sum = {k: self._sum.get(k, 0.0) + v for k, v in facts.usage.items()}\n        outputs.append(Facts(request_id=facts.request_id, usage=self._sum, other=facts.other))\n"),
-        ("        self._is_finished = False\n", "        self._is_finished = False\n        self._sum: dict[str, float] = {}\n"),
+        "REP-02",
+        (
+            "        outputs.append(_facts_of(message, audio))\n",
+            (
+                "        facts = _facts_of(message, audio)\n"
+                "        for unit, amount in facts.usage.items():\n"
+                "            self._sum[unit] = self._sum.get(unit, 0.0) + amount\n"
+                "        outputs.append(Facts(request_id=facts.request_id, usage=self._sum))\n"
+            ),
+        ),
+        (
+            "        self._is_finished = False\n",
+            "        self._is_finished = False\n        self._sum: dict[str, float] = {}\n",
+        ),
     ),
-    _qwen("does not tell usage", "?", ('usage=usage_of(message.get("usage"))', "usage={}")),
-    _qwen("counts Han characters once, which are billed twice", "?", ("return len(text) + sum(map(len, _HAN.findall(text)))", "return len(text)"), file="tables.py"),
-    _qwen("counts bytes for characters", "?", ("return len(text) + sum(map(len, _HAN.findall(text)))", "return 2 * len(text)"), file="tables.py"),
-    _qwen("does not tell the request's id", "?", ("request_id=request_id if _is_text(request_id) else None", "request_id=None")),
-    _qwen("drops the request's id of an error", "?", ("    return (\n        _text(message.get(\"request_id\"))\n        or headers.get", "    return (\n        headers.get"), file="errors.py"),
+    _qwen("does not tell usage", "REP-01", ('usage=usage_of(message.get("usage"))', "usage={}")),
+    _qwen(
+        "counts Han characters once, which are billed twice",
+        "REP-02",
+        ("return len(text) + sum(map(len, _HAN.findall(text)))", "return len(text)"),
+        file="tables.py",
+    ),
+    _qwen(
+        "counts bytes for characters",
+        "REP-02",
+        ("return len(text) + sum(map(len, _HAN.findall(text)))", "return 2 * len(text)"),
+        file="tables.py",
+    ),
+    _qwen(
+        "does not tell the request's id",
+        "REP-03",
+        ("request_id=request_id if _is_text(request_id) else None", "request_id=None"),
+    ),
+    _qwen(
+        "drops the request's id of an error",
+        "ERR-01",
+        (
+            '    return (\n        _text(message.get("request_id"))\n        or headers.get',
+            "    return (\n        headers.get",
+        ),
+        file="errors.py",
+    ),
     _qwen(
         "logs the key",
-        "?",
-        ('        headers: dict[str, str | Secret] = {\n', '        import logging\n\n        logging.getLogger(__name__).debug("asked with %s", self._key.reveal())\n        headers: dict[str, str | Secret] = {\n'),
+        "SEC-01 SEC-02",
+        (
+            "        headers: dict[str, str | Secret] = {\n",
+            (
+                "        import logging\n"
+                "\n"
+                '        logging.getLogger(__name__).debug("asked with %s", self._key.reveal())\n'
+                "        headers: dict[str, str | Secret] = {\n"
+            ),
+        ),
     ),
-    _qwen("writes the key into the address", "?", ("HttpCall(url=self._url, headers", 'HttpCall(url=f"{self._url}?key={self._key.reveal()}", headers')),
-    _qwen("writes the key into the body", "?", ("self._content = _body(request)", 'self._content = _body(request)[:-1] + b\',"key":"%s"}\' % key.reveal().encode()')),
+    _qwen(
+        "writes the key into the address",
+        "SEC-03",
+        (
+            "HttpCall(url=self._url, headers",
+            'HttpCall(url=f"{self._url}?key={self._key.reveal()}", headers',
+        ),
+    ),
+    _qwen(
+        "writes the key into the body",
+        "SEC-03",
+        (
+            "self._content = _body(request)",
+            'self._content = _body(request)[:-1] + b\',"key":"%s"}\' % key.reveal().encode()',
+        ),
+    ),
     _qwen(
         "shows the key in an error",
-        "?",
-        ("        raise error_of_body(self._status, self._headers, bytes(self._text))", '        error = error_of_body(self._status, self._headers, bytes(self._text))\n        raise error from ValueError(f"asked with {self._key.reveal()}")'),
+        "SEC-02",
+        (
+            "        raise error_of_body(self._status, self._headers, bytes(self._text))",
+            (
+                "        error = error_of_body(self._status, self._headers, bytes(self._text))\n"
+                '        raise error from ValueError(f"asked with {self._key.reveal()}")'
+            ),
+        ),
     ),
-    _qwen("shows the key in the repr of its synthesizer", "?", ("    def exchange(self, request: SynthesisRequest)", "    def __repr__(self) -> str:\n        return f\"QwenSynthesizer({(self.config.credential or Secret('')).reveal()})\"\n\n    def exchange(self, request: SynthesisRequest)")),
-    _qwen("sends the key to the address of the audio", "?", ('return HttpCall(method="GET", url=self._url, max_body_bytes=WAV_MAX_BYTES)', 'return HttpCall(method="GET", url=self._url, headers={"authorization": self._key}, max_body_bytes=WAV_MAX_BYTES)'),
-        ("_Download(url, asked=self._url, audio_format=self.format)", "_Download(url, asked=self._url, audio_format=self.format)\n                self._download._key = self._key.prefixed('Bearer ')"),
+    _qwen(
+        "shows the key in the repr of its synthesizer",
+        "SEC-01",
+        (
+            "    def exchange(self, request: SynthesisRequest)",
+            (
+                "    def __repr__(self) -> str:\n"
+                "        key = self.config.credential\n"
+                "        return f'QwenSynthesizer({key.reveal() if key else None})'\n"
+                "\n"
+                "    def exchange(self, request: SynthesisRequest)"
+            ),
+        ),
     ),
-    _qwen("goes elsewhere than it is told", "?", ('return config.base_url.rstrip("/")', 'return "http://127.0.0.1:9"')),
-    _qwen("does not ask for events", "?", ('headers |= {"x-dashscope-sse": "enable", "x-accel-buffering": "no"}', "pass")),
-    _qwen("knows no other way", "?", ('wants_events=request.options.get("transport") != "http"', "wants_events=True")),
-    _qwen("takes the header of a WAV for samples", "?", ("        samples = self._wav.feed(data)\n        return (AudioData(samples),) if samples else ()", "        self._wav.feed(data)\n        return (AudioData(data),)")),
-    _qwen("claims another sample rate than comes", "?", ('"formats": ["pcm", "wav"],\n      "sample_rates_hz": [24000]', '"formats": ["pcm", "wav"],\n      "sample_rates_hz": [16000]'), file="data/models.json"),
-    _qwen("takes a refusal for too many requests for a used-up account", "?", ('"Throttling": _throttled', '"Throttling": _quota'), file="errors.py"),
-    _qwen("takes a wrong key for a wrong request", "?", ('"InvalidApiKey": _credential', '"InvalidApiKey": _rejected'), file="errors.py"),
-    _qwen("says that asking again does not help", "?", ("    return ProviderUnavailable(said, code=refusal.code or None, status=refusal.status)", "    error = ProviderUnavailable(said, code=refusal.code or None, status=refusal.status)\n    error.retryable = False\n    return error"), file="errors.py"),
-    _qwen("takes status 429 without a word for a wrong request", "?", ("if status == 429:", "if status == 430:"), file="errors.py"),
-    _qwen("does not hear how long to wait", "?", ("error.retry_after_s = retry_after_s(headers)", "pass"), file="errors.py"),
-    _qwen("quotes a body whole", "?", ('said = "" if message == {} else shorten(body)', 'said = "" if message == {} else body.decode("utf-8", "replace")'), ("_MESSAGE_MAX_CHARACTERS = 500", "_MESSAGE_MAX_CHARACTERS = 500_000"), file="errors.py"),
-    _qwen("names a default voice that is not listed", "?", ('DEFAULT_VOICE = "Cherry"', 'DEFAULT_VOICE = "Cheryl"'), file=CARD),
-    _qwen("claims instructions without evidence", "?", ('note="Written in Chinese or English.", evidence=read', 'note="Written in Chinese or English."'), file=CARD, model=INSTRUCT),
-    _qwen("has a price in a region that is not the model's", "?", ("region=price.region,", 'region="eu-central-1",'), file=CARD),
-    _qwen("has a voice speak with models that are none", "?", ("models=row.models,", 'models=(*row.models, "qwen4-tts"),'), file=CARD),
-    _qwen("has voices speak with another model", "?", ("models=row.models,", 'models=("qwen-tts",),'), file=CARD),
-    _qwen("claims word marks, and gives none", "?", ("word_marks=no(timeless, evidence=read)", "word_marks=yes(evidence=read)"), file=CARD),
-    _qwen("claims SSML, and sends it as text", "?", ("ssml=no(evidence=read)", 'ssml=yes("speak", evidence=read)'), file=CARD),
-    _qwen("claims a limit that is not the service's", "?", ("yes(maximum=row.max_text, unit", "yes(maximum=10 * row.max_text, unit"), file=CARD),
-    _qwen("offers itself as the default although it needs a key", "?", ('settings={', 'default_rank=50,\n            settings={'), file="__init__.py"),
-    _qwen("recognises no voice of one's own", "?", ("if kind not in _ORIGINS:", "if kind in _ORIGINS:"), file=CARD, model="qwen3-tts-vc-2026-01-22"),
-    _qwen("takes a designed voice for a cloned one", "?", ('_ID_PREFIXES = {"qwen-tts-vc-": "cloned", "qwen-tts-vd-": "designed"}', '_ID_PREFIXES = {"qwen-tts-vc-": "designed", "qwen-tts-vd-": "cloned"}'), file=CARD, model="qwen3-tts-vc-2026-01-22"),
+    _qwen(
+        "sends the key to the address of the audio",
+        "SEC-03",
+        (
+            "max_body_bytes=WAV_MAX_BYTES)",
+            'max_body_bytes=WAV_MAX_BYTES, headers={"authorization": self._key})',
+        ),
+        (
+            "_Download(url, asked=self._url, audio_format=self.format)",
+            (
+                "_Download(url, asked=self._url, audio_format=self.format)\n"
+                "                self._download._key = self._key.prefixed('Bearer ')"
+            ),
+        ),
+    ),
+    _qwen(
+        "goes elsewhere than it is told",
+        "LIF-09",
+        ('return config.base_url.rstrip("/")', 'return "http://127.0.0.1:9"'),
+    ),
+    _qwen(
+        "does not ask for events",
+        "SYN-01",
+        ('headers |= {"x-dashscope-sse": "enable", "x-accel-buffering": "no"}', "pass"),
+    ),
+    _qwen(
+        "knows no other way",
+        "SYN-04",
+        ('wants_events=request.options.get("transport") != "http"', "wants_events=True"),
+    ),
+    _qwen(
+        "takes the header of a WAV for samples",
+        "SYN-04",
+        (
+            (
+                "        samples = self._wav.feed(data)\n"
+                "        return (AudioData(samples),) if samples else ()"
+            ),
+            "        self._wav.feed(data)\n        return (AudioData(data),)",
+        ),
+    ),
+    _qwen(
+        "claims another sample rate than comes",
+        "SYN-04",
+        (
+            '"formats": ["pcm", "wav"],\n      "sample_rates_hz": [24000]',
+            '"formats": ["pcm", "wav"],\n      "sample_rates_hz": [16000]',
+        ),
+        file="data/models.json",
+    ),
+    _qwen(
+        "takes a refusal for too many requests for a used-up account",
+        "ERR-01",
+        ('"Throttling": _throttled', '"Throttling": _quota'),
+        file="errors.py",
+    ),
+    _qwen(
+        "takes a wrong key for a wrong request",
+        "ERR-01",
+        ('"InvalidApiKey": _credential', '"InvalidApiKey": _rejected'),
+        file="errors.py",
+    ),
+    _qwen(
+        "says that asking again does not help",
+        "ERR-01 ERR-02 ERR-07",
+        (
+            "    if isinstance(error, RateLimited | ProviderUnavailable):\n",
+            (
+                "    error.retryable = False\n"
+                "    if isinstance(error, RateLimited | ProviderUnavailable):\n"
+            ),
+        ),
+        file="errors.py",
+    ),
+    _qwen(
+        "takes status 429 without a word for a wrong request",
+        "ERR-02",
+        ("if status == 429:", "if status == 430:"),
+        file="errors.py",
+    ),
+    _qwen(
+        "does not hear how long to wait",
+        "ERR-02",
+        ("error.retry_after_s = retry_after_s(headers)", "pass"),
+        file="errors.py",
+    ),
+    _qwen(
+        "quotes a body whole",
+        "ERR-10",
+        (
+            'said = "" if message == {} else shorten(body)',
+            'said = "" if message == {} else body.decode("utf-8", "replace")',
+        ),
+        ("_MESSAGE_MAX_CHARACTERS = 500", "_MESSAGE_MAX_CHARACTERS = 500_000"),
+        file="errors.py",
+    ),
+    _qwen(
+        "names a default voice that is not listed",
+        "DEC-07",
+        ('DEFAULT_VOICE = "Cherry"', 'DEFAULT_VOICE = "Cheryl"'),
+        file=CARD,
+    ),
+    _qwen(
+        "claims instructions without evidence",
+        "DEC-03",
+        (
+            'note="Written in Chinese or English.", evidence=read',
+            'note="Written in Chinese or English."',
+        ),
+        file=CARD,
+        model=INSTRUCT,
+    ),
+    _qwen(
+        "has a price in a region that is not the model's",
+        "DEC-10 REP-01",
+        ("region=price.region,", 'region="eu-central-1",'),
+        file=CARD,
+    ),
+    _qwen(
+        "has a voice speak with models that are none",
+        "DEC-08",
+        ("models=row.models,", 'models=(*row.models, "qwen4-tts"),'),
+        file=CARD,
+    ),
+    _qwen(
+        "has voices speak with another model",
+        "DEC-07",
+        ("models=row.models,", 'models=("qwen-tts",),'),
+        file=CARD,
+    ),
+    _qwen(
+        "claims word marks, and gives none",
+        "MRK-01",
+        ("word_marks=no(timeless, evidence=read)", "word_marks=yes(evidence=read)"),
+        file=CARD,
+    ),
+    _qwen(
+        "claims SSML, and sends it as text",
+        "SML-01",
+        ("ssml=no(evidence=read)", 'ssml=yes("speak", evidence=read)'),
+        file=CARD,
+    ),
+    _qwen(
+        "offers itself as the default although it needs a key",
+        "DEC-12",
+        ("settings={", "default_rank=50,\n            settings={"),
+        file="__init__.py",
+    ),
+    _qwen(
+        "recognises no voice of one's own",
+        "OWN-01 SYN-01",
+        ("if kind not in _ORIGINS:", "if kind in _ORIGINS:"),
+        file=CARD,
+        model="qwen3-tts-vc-2026-01-22",
+    ),
+    _qwen(
+        "takes a designed voice for a cloned one",
+        "OWN-01 OWN-02",
+        (
+            '_ID_PREFIXES = {"qwen-tts-vc-": "cloned", "qwen-tts-vd-": "designed"}',
+            '_ID_PREFIXES = {"qwen-tts-vc-": "designed", "qwen-tts-vd-": "cloned"}',
+        ),
+        file=CARD,
+        model="qwen3-tts-vc-2026-01-22",
+    ),
 )
 
 FAULTS = (*TONE, *ESPEAK, *QWEN)
+
+
+# The page
+
+PAGE = HOUSE / "docs" / "reference" / "seeded-faults.md"
+
+_TEXT = """\
+# Seeded faults
+
+Does the contract kit find what it is for? {count} faults, one at a time, are put into the source of
+the plugins of this repository, and each must be found by every clause named here, which the plugin
+keeps without it. Written by `tools/seeded_faults_page.py` from
+`contract_tests/tests/kit/seeded_faults.py`; `test_seeded_faults.py` beside that examines each, and
+fails when this page is stale.
+
+| plugin | faults |
+|---|---|
+{counts}
+
+{tables}
+## What no clause can see
+
+- That an engine in this process says the right words: nothing tells the kit how they should sound.
+  Pieces of its audio that change places within a word are heard by people alone.
+- That a price or a limit is the service's own: the kit knows the card alone.
+- Faults that core puts right: an end without audio is an error whatever a plugin says, what is not
+  claimed is refused before a plugin is asked, and a key in an error's text is covered. The clauses
+  examine that all the same.
+
+## The clauses named
+
+| clause | promise |
+|---|---|
+{clauses}
+"""
+
+
+def render() -> str:
+    """Return the page."""
+    from vivavoce_contract.clauses import CLAUSES
+
+    named = {one for fault in FAULTS for one in fault.caught_by}
+    counts = {plugin: sum(fault.plugin == plugin for fault in FAULTS) for plugin in MODELS}
+    return _TEXT.format(
+        count=len(FAULTS),
+        counts="\n".join(f"| `{plugin}` | {count} |" for plugin, count in counts.items()),
+        tables="\n".join(map(_table, MODELS)),
+        clauses="\n".join(
+            f"| {clause.id} | {clause.sentence} |" for clause in CLAUSES if clause.id in named
+        ),
+    )
+
+
+def _table(plugin: str) -> str:
+    rows = [
+        f"| {fault.wrong} | {', '.join(fault.caught_by)} |"
+        for fault in FAULTS
+        if fault.plugin == plugin
+    ]
+    return "\n".join([f"## `{plugin}`\n", "| what is wrong | caught by |", "|---|---|", *rows, ""])

@@ -9,6 +9,8 @@ from network_providers import (
     contract_of,
     failing,
     plain_tapes,
+    talker,
+    tapes_with_session,
     verdicts,
 )
 
@@ -49,6 +51,14 @@ def test_what_is_claimed_passes_and_the_rest_is_declined(run):
         assert found[clause] == {"swift": Verdict.PASS, "mine": Verdict.DECLINED}
     assert found["OWN-01"] == {"swift": Verdict.DECLINED, "mine": Verdict.PASS}
     assert set(found["SES-01"].values()) == {Verdict.DECLINED}
+
+
+def test_right_talker_passes_all():
+    """A right provider with sessions of its own fails no clause, and those of sessions pass."""
+    run = examine(contract_of(talker(), "swift", tapes=tapes_with_session()))
+    assert said(run) == []
+    sessions = [cell for cell in run.every_cell() if cell.clause.startswith("SES-")]
+    assert {cell.verdict for cell in sessions} == {Verdict.PASS}
 
 
 @pytest.mark.parametrize("info", [BARE_INFO, WHOLE_INFO], ids=lambda info: info.name)

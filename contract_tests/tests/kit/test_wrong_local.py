@@ -370,13 +370,19 @@ def _gabbles() -> object:
     return made(Gabbles)
 
 
-@lies("SYN-01", with_it={"TXT-06": "it compares sentences with a long text of them"})
+@lies(
+    "SYN-01",
+    with_it=dict.fromkeys(
+        ("LIF-05", "PAR-01", "STR-03", "SYN-04"), "they compare wholes with streams"
+    ),
+)
 def _drawls() -> object:
-    """It takes two seconds for a character, unless a text is long."""
+    """As a whole it takes two seconds for a character, unless a text is long."""
 
     class Drawls(Speech):
         def seconds(self, word: Word) -> float:
-            return super().seconds(word) * (70 if len(self.words()) < 4 else 1)
+            is_drawled = not self.request.wants_stream and len(self.words()) < 4
+            return super().seconds(word) * (70 if is_drawled else 1)
 
     return made(Drawls)
 
@@ -498,7 +504,7 @@ def _in_slices() -> object:
             pieces = []
             for piece in super().pieces():
                 pieces.append(piece)
-                if self.request.wants_stream and len(self.request.text) > LONG:
+                if self.request.wants_stream and LONG < len(self.request.text) < 3 * LONG:
                     time.sleep(0.003)  # as an engine that has something to reckon
             yield from pieces
 

@@ -164,10 +164,10 @@ BIG = b"\x00\xff" * BLOB_ABOVE_BYTES
 
 def test_a_chunk_cut_inside_a_character_keeps_its_border() -> None:
     """Half a character is stored as base64, and comes back as it was."""
-    halves = [{"k": "chunk", "data": half} for half in (b"caf\xc3", b"\xa9")]
+    halves = [{"k": "chunk", "data": half} for half in (b"na\xc3", b"\xafve")]
     lines = make(REQUEST, RESPONSE, *halves).to_bytes().splitlines()
     assert b'"b64"' in lines[3]
-    assert [e.data for e in Tape.parse(b"\n".join(lines)).events[2:]] == [b"caf\xc3", b"\xa9"]
+    assert [e.data for e in Tape.parse(b"\n".join(lines)).events[2:]] == [b"na\xc3", b"\xafve"]
 
 
 def test_equal_long_payloads_lie_beside_it_once(tmp_path: Path) -> None:

@@ -10,7 +10,10 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, TypedDict, Unpack
+
+from attrs import evolve
 
 from vivavoce._suggest import did_you_mean, nearest
 from vivavoce.audio.result import container_of
@@ -35,6 +38,7 @@ from vivavoce.pipeline.session import (
     NativeSession,
     Pump,
     SessionRun,
+    SharedRun,
     TextSource,
 )
 from vivavoce.provider import Synthesizer, SynthesizerInfo
@@ -187,11 +191,7 @@ class ClientCore:
         self._check_open()
         plan.check()
         if not self.model.capabilities.stream_in:
-            return EmulatedSession(
-                plan,
-                lambda one: self.run(one, wants_stream=True, encode=True),
-                self.runtime(),
-            )
+            return EmulatedSession(plan, partial(self._sentence, plan), self.runtime())
         return NativeSession(
             plan,
             self.synthesizer(),
@@ -202,23 +202,52 @@ class ClientCore:
             announcer=Announcer(self.registry, plan),
         )
 
+    def _sentence(self, session: Plan, text: str) -> SharedRun:
+        """Return the run of one sentence of an emulated session, in samples."""
+        self._check_open()
+        utterance = evolve(session.utterance, text=text)
+        plan = make_plan(utterance, self.info, self.model, region=session.region or None)
+        plan.check()
+        return SharedRun(
+            plan,
+            self.synthesizer(),
+            self.runtime(),
+            timeouts=self.timeouts,
+            retry=self.retry,
+            middleware=compose(self.registry, plan),
+            announcer=Announcer(self.registry, plan),
+            encode=False,
+        )
+
     async def prewarm(self, plan: Plan) -> bool:
         """Open a session for *plan* ahead; False where there is nothing to open."""
+        plan.check()
         if not self.model.capabilities.stream_in:
             return False
         run = self.session(plan)
         await run.open()
         self._warm.append(run)
+        if self._is_closed:  # meanwhile: nobody else would close it
+            await run.close()
+            self._check_open()
         return True
 
     async def opened_session(self, plan: Plan) -> SessionRun:
         """Return an open session for *plan*: one opened ahead, if it is good, or a new one."""
         plan.check()
         for run in [run for run in self._warm if run.plan.utterance == plan.utterance]:
-            self._warm.remove(run)
-            if await run.is_usable():
+            try:
+                self._warm.remove(run)
+            except ValueError:
+                continue  # another thread has it
+            is_usable = False
+            try:
+                is_usable = await run.is_usable()
+            finally:
+                if not is_usable:
+                    await run.close()
+            if is_usable:
                 return run
-            await run.close()
         fresh = self.session(plan)
         await fresh.open()
         return fresh
@@ -378,10 +407,12 @@ class SessionFace:
 
     async def _close(self) -> None:
         self._state = "closed"
-        if self._run is not None:
-            await self._run.close()
-        if self._pump is not None:
-            await self._pump.stop()
+        try:
+            if self._run is not None:
+                await self._run.close()
+        finally:
+            if self._pump is not None:
+                await self._pump.stop()
 
 
 class ClientFace(ABC):

@@ -223,6 +223,32 @@ def test_refusals(server, speak, status, headers, error, caplog):
     assert KEY not in caplog.text + repr(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("status", "headers", "error"),
+    [
+        ("401 Unauthorized", "", CredentialError),
+        ("429 Too Many Requests", "retry-after: 7\r\n", RateLimited),
+        ("500 Internal Server Error", "", ProviderUnavailable),
+        ("200 OK", "", ConnectFailed),
+    ],
+)
+def test_refused_handshakes(server, speak, status, headers, error, caplog):
+    """A refused handshake is what the exchange says it is, and shows no key anywhere."""
+    caplog.set_level(logging.DEBUG)
+
+    def script(peer):
+        peer.read_request()
+        peer.reply(f"no speech today {KEY}".encode(), status=status, headers=headers)
+
+    with pytest.raises(error, match="no speech today") as caught:
+        speak(SocketExchange, server.ws(script))
+    assert (caught.value.provider, caught.value.model) == ("fake", "one")
+    found = caught.value
+    while found is not None:
+        assert KEY not in caplog.text + repr(found) + repr(vars(found))
+        found = found.__cause__ or found.__context__
+
+
 def test_a_cut_body_tells_what_was_delivered(server, speak):
     """A connection that ends in the body is an error with the seconds delivered, never the end."""
     audio = samples_of(TEXT)

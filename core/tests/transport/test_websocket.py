@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 from websockets import exceptions as ws
+from websockets.datastructures import Headers
 from websockets.frames import Close
 from websockets.http11 import Response
 from websockets.sync.server import serve
@@ -18,9 +19,7 @@ from websockets.sync.server import serve
 from vivavoce.errors import (
     ConnectFailed,
     ConnectionLost,
-    CredentialError,
     InvalidValue,
-    RateLimited,
     SettingsError,
     StreamStateError,
     TransportError,
@@ -30,6 +29,7 @@ from vivavoce.errors import (
 from vivavoce.model.secret import Secret
 from vivavoce.transport import websocket
 from vivavoce.transport.address import Address
+from vivavoce.transport.base import HandshakeRefused
 from vivavoce.wire.websocket import MessageReceived, PeerClosed, SocketOpened, WebSocketCall
 
 KEY = "sk-0123456789abcdef"
@@ -406,19 +406,20 @@ class TestLimits:
 
 class TestRefusal:
     @pytest.mark.parametrize(
-        ("status", "kind", "is_retryable"),
+        ("status", "is_retryable"),
         [
-            (400, ConnectFailed, False),
-            (401, CredentialError, False),
-            (403, CredentialError, False),
-            (404, ConnectFailed, False),
-            (429, RateLimited, True),
-            (500, ConnectFailed, True),
-            (503, ConnectFailed, True),
-            (200, ConnectFailed, False),
+            (400, False),
+            (401, False),
+            (403, False),
+            (404, False),
+            (408, True),
+            (429, True),
+            (500, True),
+            (503, True),
+            (200, False),
         ],
     )
-    def test_status(self, face, server, status, kind, is_retryable):
+    def test_status(self, face, server, status, is_retryable):
         """A refused handshake carries its status and says whether asking again can help."""
 
         def script(peer):
@@ -435,13 +436,15 @@ class TestRefusal:
         async def scenario():
             await face.connect(call)
 
-        with pytest.raises(kind, match=f"HTTP {status}") as caught:
+        with pytest.raises(HandshakeRefused, match=f"HTTP {status}") as caught:
             face.run(scenario())
         assert caught.value.retryable is is_retryable
         assert "no, not ***" in str(caught.value)
         assert KEY not in "".join(traceback.format_exception(caught.value))
-        if kind is RateLimited:
-            assert caught.value.retry_after_s == 7.0
+        assert caught.value.status == status
+        assert caught.value.reply.headers["retry-after"] == "7"
+        assert caught.value.body == b'{"message": "no, not %s"}' % KEY.encode()
+        assert caught.value.__cause__.response.body == b""
 
     @pytest.mark.parametrize("status", [301, 302, 307, 308])
     def test_redirect(self, face, server, status):
@@ -709,7 +712,7 @@ def library_errors():
     )
 
 
-RESPONSE = Response(418, "X", {})
+RESPONSE = Response(418, "X", Headers())
 ARGUMENTS = {
     ws.ConnectionClosed: (None, None),
     ws.ConnectionClosedOK: (None, None),

@@ -58,6 +58,10 @@ def _networked(case: Case) -> bool:
     return case.is_networked
 
 
+def _on_http(case: Case) -> bool:
+    return case.is_networked and not case.is_on_websocket
+
+
 def _error_of(case: Case, *tapes: Tape, **given: Any) -> tuple[VivavoceError, Heard, Stage]:
     with case.stage(*tapes) as stage:
         heard = stage.hear(case.scenario(), **given)
@@ -143,7 +147,7 @@ def malformed_pieces_are_errors(case: Case) -> None:
     expected = case.hear().spoken()
     if _is_bare(case.tape()):
         return  # any bytes are samples
-    pieces = sum(1 for event in case.tape().events if event.k == "chunk")
+    pieces = derive.count_pieces(case.tape())
     for n in sorted({1, pieces // 2, pieces - 1} - {0}):
         with case.stage(derive.malformed_chunk(case.tape(), n)) as stage:
             heard = stage.hear(case.scenario())
@@ -186,7 +190,7 @@ def _refusal_of_anything(case: Case) -> VivavoceError:
 def errors_tell_what_came(case: Case) -> None:
     """An error after audio tells the seconds delivered, and they are those that were heard."""
     tape = case.tape()
-    pieces = sum(1 for event in tape.events if event.k == "chunk")
+    pieces = derive.count_pieces(tape)
     streams = case.card.capabilities.stream_out
     for faulty in (derive.cut_after_chunk(tape, pieces // 2, how="fin"), *_in_one_piece(case)):
         error, heard, _ = _error_of(case, faulty)
@@ -232,7 +236,7 @@ def asks_again_before_audio(case: Case) -> None:
 def does_not_ask_again_after_audio(case: Case) -> None:
     """Once audio has come nothing is asked again."""
     tape = case.tape()
-    pieces = sum(1 for event in tape.events if event.k == "chunk")
+    pieces = derive.count_pieces(tape)
     retry = Retry(attempts=3, first_wait_s=0)
     for faulty in (derive.cut_after_chunk(tape, pieces // 2), ended_early(tape, pieces // 2)):
         with case.stage(faulty) as stage:
@@ -256,7 +260,7 @@ def silence_is_no_success(case: Case) -> None:
     silent = tape.header.expects.get("silent")
     if not isinstance(silent, str):
         # Without a documented form, an end right after the headers is all that can be made.
-        error, _, _ = _error_of(case, derive.cut(tape, at=0))
+        error, _, _ = _error_of(case, derive.cut_after_chunk(tape, 0))
         need(error is not None, "it ended as if all were well")
         return
     faulty = derive.only_chunk(tape, silent.encode())
@@ -366,7 +370,9 @@ def closes_twice(case: Case) -> None:
 def _together(case: Case, count: int) -> None:
     names = ("speak", "second")
     # In pieces that end anywhere, so that what is half read of one is there when another comes.
-    tapes = [derive.rechunk(tape, (997, 1499)) for tape in case.tapes_for(*names)]
+    tapes = list(case.tapes_for(*names))
+    if not case.is_on_websocket:
+        tapes = [derive.rechunk(tape, (997, 1499)) for tape in tapes]
     with case.stage(*tapes) as stage:
         alone = [stage.hear(case.scenario(name)).spoken() for name in names]
 
@@ -387,7 +393,7 @@ def _together(case: Case, count: int) -> None:
                 return await reading
 
         if stage.player is not None:
-            stage.player.hold_after(chunks=2)
+            stage.player.hold_after(chunks=_half(tapes[0]) if case.is_on_websocket else 2)
         for which, data in asyncio.run(run()):
             same = data == alone[which]
             alike = not case.is_networked and abs(len(data) - len(alone[which])) * 5 <= len(data)
@@ -452,24 +458,34 @@ def leaving_closes_the_connection(case: Case) -> None:
         need(_is_closed_when_left(case), "the connection stayed open after its stream was left")
 
 
+def _half(tape: Tape) -> int:
+    """Return after how many pieces a reply is held, some of its audio being among them."""
+    return max(2, derive.count_pieces(tape) // 2)
+
+
 def _is_closed_when_cancelled(case: Case) -> bool:
     scenario = case.scenario()
     with case.stage(*case.tapes_for("speak")) as stage:
         player = stage.player
         assert player is not None
-        player.hold_after(chunks=2)
+        player.hold_after(chunks=_half(case.used[-1]))
 
-        async def read() -> None:
+        async def read(heard: asyncio.Event) -> None:
             async with (
                 stage.aclient() as client,
                 client.stream(scenario.text, **scenario.wishes) as stream,
             ):
                 async for _ in stream:
-                    pass
+                    heard.set()
 
         async def run() -> bool:
-            reading = asyncio.ensure_future(read())
+            heard = asyncio.Event()
+            reading = asyncio.ensure_future(read(heard))
             await asyncio.to_thread(player.wait_held, 5.0)
+            if case.card.capabilities.stream_out:
+                # Then it waits for what is held, and not for what is on its way.
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(heard.wait(), WAIT_FOR_FIRST_S)
             reading.cancel()
             await asyncio.wait([reading])
             return await asyncio.to_thread(player.wait_closed, 2.0)
@@ -483,7 +499,7 @@ def _is_closed_when_left(case: Case) -> bool:
     scenario = case.scenario()
     with case.stage(*case.tapes_for("speak")) as stage:
         assert stage.player is not None
-        stage.player.hold_after(chunks=2)
+        stage.player.hold_after(chunks=_half(case.used[-1]))
         limits = attrs.evolve(stage.settings()["timeouts"], first_audio_s=WAIT_FOR_FIRST_S)
         client = stage.client(timeouts=limits)
         with client, client.stream(scenario.text, **scenario.wishes) as stream:
@@ -505,7 +521,7 @@ def goes_on_after_an_error(case: Case) -> None:
         need(client.synthesize(scenario.text, **scenario.wishes).data == expected, "other audio")
 
 
-@lifecycle(where="reading a reply to its end", level="should", applies=_networked)
+@lifecycle(where="reading a reply to its end", level="should", applies=_on_http)
 def keeps_its_connection(case: Case) -> None:
     """One client asks twice over one connection."""
     scenario = case.scenario()
@@ -587,7 +603,7 @@ def waits_so_long_for_the_first_audio(case: Case) -> None:
 def waits_so_long_between_chunks(case: Case) -> None:
     """A service that falls silent in the middle is given up in time."""
     tape = case.tape()
-    pieces = sum(1 for event in tape.events if event.k == "chunk")
+    pieces = derive.count_pieces(tape)
     stalled = derive.stall_after_chunk(tape, pieces // 2)
     # Who does not claim to stream is waited for in vain.
     first_s = 2.0 if case.card.capabilities.stream_out else 0.1
@@ -600,7 +616,7 @@ def keeps_the_whole_limit(case: Case) -> None:
     """A limit on the whole holds, whatever the others allow."""
     if case.is_networked:
         tape = case.tape()
-        pieces = sum(1 for event in tape.events if event.k == "chunk")
+        pieces = derive.count_pieces(tape)
         stalled = derive.stall_after_chunk(tape, pieces // 2)
         _times_out(case, stalled, "total", Timeouts(total_s=0.15))
         return
@@ -689,16 +705,18 @@ def errors_hide_the_key(case: Case) -> None:
 @secrets(where="the addresses the exchange calls", applies=_networked)
 def the_key_is_in_no_address(case: Case) -> None:
     """The key goes as a header, to the service alone, and never in an address, which logs keep."""
-    for name in ("speak", *(f"way-{way}" for way in case.subject.ways)):
+    for name in ("speak", *(f"way-{way}" for way in case.ways)):
         tape = case.tape(name)
+        asked = tape.exchanges()[0].request.target.partition("?")[0]
         with case.stage(tape) as stage:
             stage.hear(case.scenario(name)).spoken()
             assert stage.player is not None
             for seen in stage.player.requests:
                 need(KEY not in seen.path, "the key is in the address")
-                need(KEY.encode() not in seen.body, "the key is in the body")
+                bodies = (seen.body, *(message.data for message in seen.messages))
+                need(not any(KEY.encode() in body for body in bodies), "the key is in the body")
                 # Where a reply leads to is another's, and whoever may read it needs no key.
-                is_told = seen.path.startswith(tape.header.base_path)
+                is_told = seen.path.startswith((tape.header.base_path, asked))
                 need(is_told or KEY not in str(seen.headers), f"the key went to {seen.path[:40]}")
 
 
@@ -821,13 +839,16 @@ _FACES: tuple[Any, ...] = ("sync", "async")
 def both_faces_fail_alike(case: Case) -> None:
     """Both faces make the same error of the same failure, with the same seconds delivered."""
     tape = case.tape()
-    pieces = sum(1 for event in tape.events if event.k == "chunk")
+    pieces = derive.count_pieces(tape)
     faults = (derive.status(tape, 500, (), b"{}"), derive.cut_after_chunk(tape, pieces // 2, "fin"))
     for faulty in faults:
         one, _, _ = _error_of(case, faulty, face="sync")
         other, _, _ = _error_of(case, faulty, face="async")
         need(type(one) is type(other), f"{type(one).__name__}, {type(other).__name__}")
         need(one.audio_delivered_s == other.audio_delivered_s, "other seconds were delivered")
+
+
+_MADE_ANEW = ("host", "sec-websocket-key")
 
 
 @parity(where="code that differs between sync and async", applies=_networked)
@@ -838,8 +859,9 @@ def both_faces_send_alike(case: Case) -> None:
         with case.stage(*case.tapes_for("speak")) as stage:
             stage.hear(case.scenario(), face=face).spoken()
             assert stage.player is not None
+            check_player(stage)  # on a WebSocket each message is compared with the tape
             seen = stage.player.requests[0]
-            headers = {k.lower(): v for k, v in seen.headers if k.lower() != "host"}
+            headers = {k.lower(): v for k, v in seen.headers if k.lower() not in _MADE_ANEW}
             sent.append({"method": seen.method, "path": seen.path, "body": seen.body, **headers})
     one, other = sent
     # By name only: the values of some are secrets.
@@ -880,6 +902,78 @@ def a_session_drops_text(case: Case) -> None:
     session.open()
     session.send("One. ")
     need(session.clear(), "it says nothing to send")
+
+
+@sessions(where="the exchange of a session", capability="stream_in", applies=_networked)
+def a_session_speaks_piece_by_piece(case: Case) -> None:
+    """Text given piece by piece is spoken to its end, in both faces alike, and reported."""
+    with case.stage(*case.tapes_for("session")) as stage:
+        found = []
+        for face in _FACES:
+            heard = stage.hear_session(case.scenario("session"), face=face)
+            found.append(heard.spoken())
+            assert heard.report is not None
+            need(heard.report.end == "complete", f"the report says {heard.report.end}")
+            need(heard.report.usage or case.card.is_free, "the report tells no usage")
+        check_player(stage)
+    need(found[0] == found[1], "the faces gave other audio")
+    once = len(case.hear().spoken())
+    need(len(found[0]) > 1.4 * once, f"two sentences have {len(found[0])} bytes, one {once}")
+
+
+@sessions(
+    where="the exchange of a session: its one end", capability="stream_in", applies=_networked
+)
+def a_broken_session_is_no_end(case: Case) -> None:
+    """A session that breaks off is a typed error, with the seconds delivered, never an end."""
+    scenario = case.scenario("session")
+    if not case.is_claimed:
+        with case.stage() as stage:
+            stage.hear_session(scenario).spoken()
+        return
+    tape = case.tape("session")
+    with case.stage(tape) as stage:
+        whole = stage.hear_session(scenario).spoken()
+    half = derive.count_pieces(tape) // 2
+    broken = [derive.cut_after_chunk(tape, half), derive.without_end(tape)]
+    broken += [derive.close_after(tape, half, code) for code in (1000, 1011)]
+    for faulty in broken:
+        with case.stage(faulty) as stage:
+            heard = stage.hear_session(scenario, client={"timeouts": Timeouts(total_s=1.0)})
+        what = faulty.header.source.name
+        error = heard.error
+        need(isinstance(error, VivavoceError), f"{what}: it gave {error!r}")
+        assert isinstance(error, VivavoceError)
+        need(whole.startswith(heard.data), f"{what}: other audio came")
+        told = error.audio_delivered_s
+        seconds = source_format(case).duration_s(len(heard.data))
+        need(abs(told - seconds) < 1e-6, f"{what}: {told} s are told, {seconds} s came")
+
+
+@sessions(where="interrupt() of a session's exchange", capability="stream_in", applies=_networked)
+def nothing_is_heard_after_an_interruption(case: Case) -> None:
+    """After an interruption the next text is heard, and nothing of what was before it."""
+    scenario = case.scenario("session")
+    with case.stage(*case.tapes_for("session")) as stage, stage.client(strict=True) as client:
+
+        def give(session: Any) -> None:
+            for piece in scenario.pieces:
+                session.send(piece)
+            session.finish()
+
+        with client.session(**scenario.wishes) as session:
+            give(session)
+            whole = b"".join(chunk.data for chunk in session)
+        with client.session(**scenario.wishes) as session:
+            give(session)
+            first = next(session)
+            told = session.interrupt()
+            heard_s = source_format(case).duration_s(len(first.data))
+            need(abs(told.audio_s - heard_s) < 1e-6, f"{told.audio_s} s are told, not {heard_s} s")
+            give(session)
+            again = b"".join(chunk.data for chunk in session)
+            need(session.report.end == "complete", f"the report says {session.report.end}")
+    need(again == whole, "after an interruption the audio is another")
 
 
 # Voices of one's own

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import math
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -18,6 +18,7 @@ from vivavoce import (
     InvalidValue,
     Mark,
     TimedOut,
+    Timeouts,
     VivavoceError,
 )
 from vivavoce.authoring import AudioData, Exchange, LocalCall, LocalOutput
@@ -100,7 +101,7 @@ def keeps_texts_apart(case: Case) -> None:
 def every_way_is_the_same(case: Case) -> None:
     """Every way to the audio that the contract names leads to the same samples."""
     expected = case.hear(as_whole=True).spoken()
-    for way in case.subject.ways:
+    for way in case.ways:
         for as_whole in (True, False):
             data = case.hear(f"way-{way}", as_whole=as_whole).spoken()
             need(data == expected, f"by the way {way!r} the audio is another")
@@ -231,7 +232,7 @@ def _long_text(case: Case) -> str:
 def _begins_before_the_tape_ends(case: Case) -> None:
     with case.stage(case.tape("speak")) as stage:
         assert stage.player is not None
-        borders = sum(1 for event in case.used[-1].events if event.k == "chunk")
+        borders = derive.count_pieces(case.used[-1])
         need(borders > 2, f"the tape has {borders} chunks: too few to tell")
         stage.player.hold_after(chunks=borders // 2)
         scenario = case.scenario()
@@ -302,7 +303,11 @@ def _on_network(case: Case) -> bool:
     return case.is_networked
 
 
-@streaming(where="what the exchange keeps between events", applies=_on_network)
+def _on_http(case: Case) -> bool:
+    return case.is_networked and not case.is_on_websocket
+
+
+@streaming(where="what the exchange keeps between events", applies=_on_http)
 def borders_mean_nothing(case: Case) -> None:
     """However the reply is cut into pieces, the audio is the same."""
     expected = case.hear().spoken()
@@ -318,11 +323,9 @@ def borders_mean_nothing(case: Case) -> None:
 def a_cut_is_no_end(case: Case) -> None:
     """A reply that is cut anywhere is a typed error with a beginning of the audio, never an end."""
     expected = case.hear().spoken()
-    size = sum(len(event.data) for event in case.tape().events if event.k == "chunk")
-    for at in sorted({0, 1, size // 3, size // 2, size * 9 // 10, size - 3}):
-        with case.stage(derive.cut(case.tape(), at=at)) as stage:
+    for what, faulty in _cut_anywhere(case.tape()):
+        with case.stage(faulty) as stage:
             heard = stage.hear(case.scenario())
-        what = f"cut after {at} of {size} bytes"
         if heard.error is None:
             # What is left out may be no more than the blank line behind the provider's end.
             need(heard.data == expected, f"{what}, it ended as if it were whole")
@@ -332,8 +335,23 @@ def a_cut_is_no_end(case: Case) -> None:
     _waits_for_the_providers_end(case, expected)
 
 
+def _cut_anywhere(tape: Tape) -> Iterator[tuple[str, Tape]]:
+    if tape.exchanges()[0].is_websocket:
+        count = derive.count_pieces(tape)
+        for n in sorted({0, 1, count // 3, count // 2, count - 1}):
+            yield f"cut after {n} of {count} messages", derive.cut_after_chunk(tape, n)
+        for code in (1000, 1006, 1007, 1011):
+            yield f"closed with {code}", derive.close_after(tape, count // 2, code)
+        return
+    size = sum(len(event.data) for event in tape.events if event.k == "chunk")
+    for at in sorted({0, 1, size // 3, size // 2, size * 9 // 10, size - 3}):
+        yield f"cut after {at} of {size} bytes", derive.cut(tape, at=at)
+
+
 def ended_early(tape: Tape, pieces: int) -> Tape:
     """Return *tape* with a reply that ends in order, as proxies end it, after some pieces."""
+    if tape.exchanges()[0].is_websocket:
+        return derive.close_after(tape, pieces, 1000)
     pieces_left = pieces
     for place, event in enumerate(tape.events):
         pieces_left -= event.k == "chunk"
@@ -346,11 +364,13 @@ def ended_early(tape: Tape, pieces: int) -> Tape:
 
 def _waits_for_the_providers_end(case: Case, expected: bytes) -> None:
     tape = case.tape()
+    # A socket stays open: it is waited for in vain.
+    limits = Timeouts(between_chunks_s=0.3) if case.is_on_websocket else Timeouts()
     with case.stage(derive.without_end(tape)) as stage:
-        heard = stage.hear(case.scenario())
+        heard = stage.hear(case.scenario(), client={"timeouts": limits})
     if heard.data != expected:
         return  # the last piece holds audio, so that nobody can tell a cut from the end
-    pieces = sum(1 for event in tape.events if event.k == "chunk")
+    pieces = derive.count_pieces(tape)
     # Two places, since one of them may tear a sample, which core sees by itself.
     for n in (pieces // 2, pieces // 2 + 1):
         with case.stage(ended_early(tape, n)) as stage:
@@ -439,13 +459,17 @@ def _is_in_the_request(stage: Stage, said: str) -> None:
             below = value
         return list(itertools.chain.from_iterable(map(strings, below)))
 
-    for seen in stage.player.requests:
-        if not seen.body:
-            continue
+    sent = [
+        data
+        for seen in stage.player.requests
+        for data in (seen.body, *(message.data for message in seen.messages))
+        if data
+    ]
+    for data in sent:
         try:
-            found = strings(json.loads(seen.body))
+            found = strings(json.loads(data))
         except ValueError:
-            found = [seen.body.decode("utf-8", "replace")]
+            found = [data.decode("utf-8", "replace")]
         if any(said in one for one in found):
             return
     need(condition=False, found=f"{said!r} is in no request")

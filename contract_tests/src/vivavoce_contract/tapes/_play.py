@@ -246,6 +246,10 @@ async def play_websocket(
     await _WebSocketPlay(play, candidates, connection, key, strict, said, note).run()
 
 
+def _is_said(event: Event) -> bool:
+    return event.is_from_client and event.k in _MESSAGES
+
+
 @define
 class _WebSocketPlay:
     play: Play
@@ -257,6 +261,9 @@ class _WebSocketPlay:
     note: Callable[[str], None]
     at: int = 0
     messages: int = 0
+    compared: list[Message] = field(factory=list)
+    sent: int = 0
+    sent_already: int = 0
     reader: Reader = field(factory=lambda: Reader(is_client=True))
     waiting: list[Message] = field(factory=list)
 
@@ -266,6 +273,8 @@ class _WebSocketPlay:
             if event.is_from_client:
                 if not await self.take(event):
                     return
+            elif self.sent_already:
+                self.sent_already -= 1
             else:
                 await self.play.until(event, self.connection)
                 if not await self.send(event):
@@ -278,6 +287,7 @@ class _WebSocketPlay:
 
     async def send(self, event: Event) -> bool:
         """Send what an event says; whether the conversation goes on."""
+        self.sent += 1
         if event.k is Kind.STALL:
             await self.connection.wait(None)
         if event.k in (Kind.CUT, Kind.EOF):
@@ -351,25 +361,39 @@ class _WebSocketPlay:
         found = self.play.recorded.next_message_differs(
             self.at, message.kind, message.data, self.play.origin
         )
-        if found and self.changes_to_another(message):
+        if found and await self.changes_to_another(message):
             found = {}
+        self.compared.append(message)
         self.play.begin_at(self.play.recorded.exchange.replies[self.at])
         return await self.differs(message, list(found.values())) if found else True
 
-    def changes_to_another(self, message: Message) -> bool:
-        """Go on with another recording that has this message here; whether there is one."""
+    async def changes_to_another(self, message: Message) -> bool:
+        """
+        Go on with another recording in which the client says the same; whether there is one.
+
+        Where the sides talk at once, who came first is chance: recordings of one kind differ
+        in it. So places are told by what was said, and what of the other recording should have
+        been sent before is sent now, what was sent already is not sent again.
+        """
+        came = [*self.compared, message]
         for other in self.candidates:
-            replies = other.exchange.replies
-            if other is self.play.recorded or self.at >= len(replies):
+            places = [n for n, event in enumerate(other.exchange.replies) if _is_said(event)]
+            if other is self.play.recorded or len(places) < len(came):
                 continue
-            event = replies[self.at]
-            if event.is_from_client and event.k in _MESSAGES:
-                found = other.next_message_differs(
-                    self.at, message.kind, message.data, self.play.origin
-                )
-                if not found:
-                    self.play.recorded = other
-                    return True
+            place = places[len(came) - 1]
+            if any(
+                other.next_message_differs(at, each.kind, each.data, self.play.origin)
+                for at, each in zip(places, came, strict=False)
+            ):
+                continue
+            self.play.recorded = other
+            before = other.exchange.replies[:place]
+            service = [event for event in before if not event.is_from_client]
+            self.sent_already = max(0, self.sent - len(service))
+            self.at = place
+            for event in service[self.sent :]:
+                await self.send(event)
+            return True
         return False
 
     async def closed(self, message: Message, event: Event) -> bool:

@@ -22,6 +22,7 @@ from vivavoce_contract.tapes.header import Origin, Source
 
 __all__ = [
     "close_after",
+    "count_pieces",
     "cut",
     "cut_after_chunk",
     "derived",
@@ -335,6 +336,11 @@ def late_event(
 
 
 # Helpers
+
+
+def count_pieces(tape: Tape) -> int:
+    """Return how many pieces the replies came in: chunks of HTTP, messages of a WebSocket."""
+    return sum(1 for event in tape.events if _is_piece(event))
 
 
 def _is_piece(event: Event) -> bool:

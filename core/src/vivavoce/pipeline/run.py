@@ -38,8 +38,9 @@ from vivavoce.provider import Synthesizer
 from vivavoce.settings import Timeouts
 from vivavoce.text.segment import Segment
 from vivavoce.transport.address import hide_secrets
-from vivavoce.transport.base import Conversation, Runtime
+from vivavoce.transport.base import Conversation, HandshakeRefused, Runtime
 from vivavoce.wire.exchange import (
+    ERROR_BODY_MAX_BYTES,
     AudioData,
     Call,
     Event,
@@ -334,13 +335,23 @@ class SpeechRun:
         if isinstance(call, HttpCall | WebSocketCall):
             self._headers.update(call.headers)
         self._request.is_http = isinstance(call, HttpCall)
+        self._request.conversation = await self._conversation(self._request.exchange, call)
+
+    async def _conversation(self, exchange: Exchange, call: Call) -> Conversation:
         limit_s = self._timeouts.connect_s
         try:
-            self._request.conversation = await self._runtime.open(
+            return await self._runtime.open(
                 call, None if limit_s is None else self._bounded(limit_s)
             )
         except TimeoutError as error:
             raise self._timed_out("connect", limit_s) from error
+        except HandshakeRefused as error:
+            refusal = error
+        # Not while it is handled: the body, which may repeat the credential, would go along.
+        body, refusal.body = refusal.body[:ERROR_BODY_MAX_BYTES], b""
+        if refusal.reply.status < 300:  # a page, where a connection was asked for
+            raise refusal
+        raise exchange.explain_error(refusal.reply.status, refusal.reply.headers, body)
 
     async def _receive(self) -> Event:
         assert self._request is not None

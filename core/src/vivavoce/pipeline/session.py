@@ -181,21 +181,23 @@ class Pump:
             if not self._is_stopped:
                 await self._session.finish()
         except BaseException as error:
-            if self._is_stopped:
+            if not self._is_stopped:
+                # Whatever it is, a reader waits for audio that will not come.
+                await self._give_up(error)
+            elif not isinstance(error, Exception):
                 raise
-            # Whatever it is, a reader waits for audio that will not come.
-            await self._give_up(error)
 
     async def _feed_all(self, source: Iterator[str]) -> None:
         while not self._is_stopped:
             self._is_in_source = True
             try:
-                piece = next(source, None)
+                piece = next(source)
+            except StopIteration:
+                return
             finally:
                 self._is_in_source = False
-            if piece is None or self._is_stopped:
-                return
-            await self._give(piece)
+            if not self._is_stopped:
+                await self._give(piece)
 
     async def _give(self, piece: str) -> None:
         await self._session.wait_for_room()
@@ -225,20 +227,26 @@ class SharedRun(SpeechRun):
 
     async def _call(self, call: Call) -> None:
         request = self._request
-        limit_s = self._timeouts.connect_s
         if isinstance(call, HttpCall | WebSocketCall):
             self._headers.update(call.headers)
-        try:
-            conversation = await self._runtime.open(
-                call, None if limit_s is None else self._bounded(limit_s)
-            )
-        except TimeoutError as error:
-            raise self._timed_out("connect", limit_s) from error
-        if request is None or self._request is not request or self._end is not None:
-            await conversation.close()
+        if request is None:
             raise _over()
+        conversation = await self._conversation(request.exchange, call)
         request.is_http = isinstance(call, HttpCall)
         request.conversation = conversation
+        # Looked at last: whoever closed it before this did not find the conversation.
+        if self._request is not request or self._end is not None:
+            await self._close_conversation(request)
+            raise _over()
+
+    async def _drop_request(self) -> None:
+        request = self._request
+        if request is not None and not request.is_finished:
+            # What was billed is billed, though the end was not waited for.
+            so_far = self.report
+            self._usage, self._facts = dict(so_far.usage), dict(so_far.facts)
+            request.usage, request.facts = {}, {}
+        await super()._drop_request()
 
     async def _fail(self, error: BaseException) -> None:
         if self._end is None:
@@ -322,22 +330,25 @@ class NativeSession(SharedRun, SessionRun):
         await self._do("finish")
 
     async def _do(self, what: str, text: str = "") -> None:
-        while True:
-            with self._lock:
-                gate = self._gate
-                if gate is None:
-                    exchange = self._duplex
-                    conversation = self._conversation()
-                    messages = _asked(exchange, what, text)
-                    if not exchange.has_begun:
-                        # Kept until the provider has taken something: see _lost.
-                        self._given.append((what, text))
-                    self._note_given(what, text)
-                    break
-            await gate.get()
-        await self._send_all(conversation, messages)
+        while (asked := self._ask(what, text)) is None:
+            await self._wait_at_gate()
+        await self._send_all(*asked)
 
-    def _conversation(self) -> Conversation:
+    def _ask(self, what: str, text: str) -> tuple[Conversation, list[SendMessage]] | None:
+        """Return what is to be sent and on what; None while that is being opened."""
+        with self._lock:
+            if self._gate is not None:
+                return None
+            exchange = self._duplex
+            conversation = self._current()
+            messages = _asked(exchange, what, text)
+            if not exchange.has_begun:
+                # Kept until the provider has taken something: see _lost.
+                self._given.append((what, text))
+            self._note_given(what, text)
+            return conversation, messages
+
+    def _current(self) -> Conversation:
         conversation = self._request.conversation if self._request is not None else None
         if conversation is None:
             raise _over()
@@ -384,15 +395,26 @@ class NativeSession(SharedRun, SessionRun):
             with self._lock:
                 if self._ready:
                     return self._ready.popleft()
-                if self._end is not None and self._late_error is None:
+                if self._late_error is not None:
+                    error, self._late_error = self._late_error, None
+                    raise error
+                if self._end is not None:
                     return None
-            chunk = await super().next_chunk()
-            if chunk is not None:
-                return chunk
+            await self._fill_once()
+
+    async def _fill_once(self) -> None:
+        if self._is_busy:
+            msg = "This session is being read already. A session has one reader."
+            raise StreamStateError(msg)
+        self._is_busy = True
+        try:
+            await self._fill()
+        finally:
+            self._is_busy = False
 
     async def _step(self) -> None:
-        if (gate := self._gate) is not None:
-            await gate.get()
+        if self._gate is not None:
+            await self._wait_at_gate()
             return
         request = self._request
         if request is None:
@@ -419,12 +441,12 @@ class NativeSession(SharedRun, SessionRun):
             self._hearing = conversation
             try:
                 outputs = self._understand(event)
-            except ConnectionLost as error:
-                lost = error
-            else:
                 if cast(DuplexExchange, request.exchange).has_begun:
                     self._given.clear()
                 await self._handle(event, outputs)
+            except (ConnectionLost, StreamStateError) as error:
+                lost = error
+            else:
                 return
         await self._lost(conversation, lost)
 
@@ -478,56 +500,76 @@ class NativeSession(SharedRun, SessionRun):
             self._warn(f"attempt {self._attempt} after {type(error).__name__}")
             gate = self._shut()
             call = exchange.interrupt()
-        await self._change(gate, call)
+        try:
+            await self._change(call)
+        finally:
+            self._let_on(gate)
 
     def _shut(self) -> Channel:
+        """Have readers and givers wait for another connection."""
         self._gate = self._runtime.channel(1)
         return self._gate
 
-    async def _change(self, gate: Channel, call: Call | None) -> None:
+    async def _wait_at_gate(self) -> None:
+        if (gate := self._gate) is not None:
+            await gate.get()
+
+    def _let_on(self, gate: Channel) -> None:
+        self._gate = None
+        gate.close()
+
+    async def _change(self, call: Call | None) -> None:
         """
         Open *call*, let go of the conversation of before, and give again what was given.
 
         Without a call the exchange has ended, and another is made.
         """
+        if call is None:
+            await self._open(Segment(text="", start=0, is_last=True))
+        else:
+            await self._swap(call)
+        for what, text in self._given:
+            messages = _asked(self._duplex, what, text)
+            await self._send_all(self._current(), messages)
+        if self._owed_since is not None:
+            self._owed_since = self._runtime.now()
+
+    async def _swap(self, call: Call) -> None:
+        request = self._request
+        if request is None:
+            raise _over()
+        before = request.conversation
         try:
-            if call is None:
-                await self._open(Segment(text="", start=0, is_last=True))
-            else:
-                assert self._request is not None
-                before = self._request.conversation
-                await self._call(call)
-                if before is not None:
-                    await before.close()
-            for what, text in self._given:
-                messages = _asked(self._duplex, what, text)
-                await self._send_all(self._conversation(), messages)
-            if self._owed_since is not None:
-                self._owed_since = self._runtime.now()
+            await self._call(call)
         finally:
-            self._gate = None
-            gate.close()
+            if before is not None and before is not request.conversation:
+                await before.close()
 
     async def interrupt(self) -> Interruption:
         """Give up all that is being said and all that was to be; the session goes on."""
-        while True:
-            with self._lock:
-                if self._gate is None:
-                    call = self._drop()
-                    told = Interruption(
-                        sent_chars=self._sent_chars, spoken_chars=None, audio_s=self._given_s
-                    )
-                    gate = self._shut()
-                    break
-                gate = self._gate
-            await gate.get()
+        while (begun := self._break_off()) is None:
+            await self._wait_at_gate()
+        told, call, gate = begun
         try:
-            await self._change(gate, call)
+            await self._change(call)
         except BaseException as error:
             # What is being said must not go on.
             await self._fail(error)
             raise
+        finally:
+            self._let_on(gate)
         return told
+
+    def _break_off(self) -> tuple[Interruption, Call | None, Channel] | None:
+        """Have nothing more of this be heard; None while another connection is being made."""
+        with self._lock:
+            if self._gate is not None:
+                return None
+            call = self._drop()
+            told = Interruption(
+                sent_chars=self._sent_chars, spoken_chars=None, audio_s=self._given_s
+            )
+            return told, call, self._shut()
 
     def _drop(self) -> Call | None:
         """Forget what was to be said; return what to go on with, None after an end."""
@@ -555,8 +597,8 @@ class NativeSession(SharedRun, SessionRun):
 
     async def is_usable(self) -> bool:
         """Whether it is still open; reads what has come meanwhile."""
-        while (request := self._request) is not None and self._end is None:
-            self._hearing = self._conversation()
+        while self._request is not None and self._end is None:
+            self._hearing = self._current()
             try:
                 event = await self._hearing.receive(0.0)
                 await self._handle(event, self._understand(event))
@@ -566,7 +608,6 @@ class NativeSession(SharedRun, SessionRun):
                 return True
             except VivavoceError:
                 return False
-            assert request is not None
         return False
 
     # Limits
@@ -641,7 +682,7 @@ class _Sentence:
 
 
 class _Line:
-    """What one maker works from, and where it puts what it makes; an interruption begins another."""
+    """What one maker works from, and where it puts what it makes."""
 
     def __init__(self, runtime: Runtime) -> None:
         self.sentences: deque[_Sentence] = deque()

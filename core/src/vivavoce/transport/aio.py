@@ -80,7 +80,9 @@ class AsyncJob:
         self._task = task
 
     async def stop(self) -> None:
-        """Cancel it and wait until it has ended."""
+        """Cancel it and wait until it has ended; not of itself, which would wait for ever."""
+        if self._task is asyncio.current_task():
+            return
         self._task.cancel()
         await asyncio.wait([self._task])
         if not self._task.cancelled() and (error := self._task.exception()) is not None:

@@ -13,11 +13,31 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any, Protocol, TypeVar
 
+from vivavoce.errors import ConnectFailed
 from vivavoce.wire.exchange import Call, Event
+from vivavoce.wire.http import ResponseStarted
 
-__all__ = ["Channel", "Conversation", "Job", "Runtime", "run_blocking"]
+__all__ = ["Channel", "Conversation", "HandshakeRefused", "Job", "Runtime", "run_blocking"]
 
 T = TypeVar("T")
+
+
+class HandshakeRefused(ConnectFailed):
+    """
+    A WebSocket was answered with a plain reply.
+
+    What it means is for the exchange to say, as with any reply.
+
+    Attributes:
+        reply: Status and headers of the reply.
+        body: Of the reply. It may repeat the credential: never shown.
+    """
+
+    def __init__(self, message: str, *, reply: ResponseStarted, body: bytes) -> None:
+        super().__init__(message)
+        self.status = reply.status
+        self.reply = reply
+        self.body = body
 
 
 class Conversation(Protocol):

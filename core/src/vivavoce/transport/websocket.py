@@ -29,9 +29,7 @@ from websockets.sync import client as sync_client
 from vivavoce.errors import (
     ConnectFailed,
     ConnectionLost,
-    CredentialError,
     InvalidValue,
-    RateLimited,
     SettingsError,
     StreamStateError,
     TransportError,
@@ -40,8 +38,9 @@ from vivavoce.errors import (
 )
 from vivavoce.model.secret import Secret
 from vivavoce.transport.address import Address, check_address, hide_secrets, reveal_headers
+from vivavoce.transport.base import HandshakeRefused
 from vivavoce.wire.exchange import Event
-from vivavoce.wire.http import retry_after_s, shorten
+from vivavoce.wire.http import ResponseStarted, shorten
 from vivavoce.wire.websocket import MessageReceived, PeerClosed, SocketOpened, WebSocketCall
 
 __all__ = ["AsyncWebSocket", "BlockingWebSocket"]
@@ -51,7 +50,7 @@ _ABNORMAL = 1006
 # Codes by which our side of the library says that it could not read what came.
 _UNREADABLE = {CloseCode.PROTOCOL_ERROR, CloseCode.INVALID_DATA, CloseCode.MESSAGE_TOO_BIG}
 # Statuses of a refused handshake after which the same call may succeed.
-_PASSING = {408, 425}
+_PASSING = {408, 425, 429}
 _SERVER_FAULT = 500
 _THREAD_LIMIT_S = 1.0
 
@@ -131,22 +130,20 @@ def explain(error: Exception, address: Address, headers: Mapping[str, str | Secr
 
 def _refused(
     error: ws.InvalidStatus, address: Address, headers: Mapping[str, str | Secret]
-) -> VivavoceError:
+) -> HandshakeRefused:
     """Return the error for a handshake answered with another status than 101."""
     response = error.response
     status = response.status_code
-    body = hide_secrets(shorten(bytes(response.body or b"")), headers)
-    said = f"(HTTP {status}){f': {body}' if body else '.'}"
-    if status in (401, 403):
-        return CredentialError(f"{address} refused the credential {said}")
-    if status == 429:
-        replied = {name.lower(): value for name, value in response.headers.raw_items()}
-        return RateLimited(
-            f"{address} takes no more connections just now {said}",
-            status=status,
-            retry_after_s=retry_after_s(replied),
-        )
-    refusal = ConnectFailed(f"{address} refused the WebSocket {said}")
+    body = bytes(response.body or b"")
+    # It may repeat the key, and the library's error is the cause of ours.
+    response.body = b""
+    replied = {name.lower(): value for name, value in response.headers.raw_items()}
+    text = hide_secrets(shorten(body), headers)
+    refusal = HandshakeRefused(
+        f"{address} refused the WebSocket (HTTP {status}){f': {text}' if text else '.'}",
+        reply=ResponseStarted(status=status, headers=replied),
+        body=body,
+    )
     refusal.retryable = status >= _SERVER_FAULT or status in _PASSING
     return refusal
 
@@ -292,9 +289,8 @@ class AsyncWebSocket:
         Raises:
             InvalidValue: If the address or a header cannot be sent.
             TimeoutError: If it was not done in time.
-            CredentialError: If the handshake is refused with 401 or 403.
-            RateLimited: If it is refused with 429.
-            ConnectFailed: If there is no connection, or another refusal.
+            HandshakeRefused: If it is answered with another status than 101.
+            ConnectFailed: If there is no connection.
         """
         address = check_address(call.url, secure="wss", plain="ws")
         options = _options(call, address)

@@ -256,13 +256,13 @@ def test_defaults_without_update(service):
 @pytest.mark.parametrize("step", [1, 2, 3, 1_000])
 def test_grouping_does_not_depend_on_the_cuts(service, step):
     """However a text is cut into appends, it becomes the same responses."""
-    text = 'It costs 3.14 euros... "Really?" she said. 你好。今天！\nEnd: '
+    text = '... It costs 3.14 euros... "Really?" she said. 「你好。」今天！\nEnd: '
     with service.talk() as talk:
         for start in range(0, len(text), step):
             talk.append(text[start : start + step])
         talk.finish()
         events = talk.until("session.finished")
-    assert [done["usage"]["characters"] for done in service.dones(events)] == [22, 9, 9, 5, 5, 4]
+    assert [done["usage"]["characters"] for done in service.dones(events)] == [26, 9, 9, 7, 5, 4]
 
 
 def test_grouping_by_length(serve):
@@ -466,9 +466,10 @@ def test_cancel(service):
 
 def test_cancel_at_full_speed(service):
     """At full speed too the client is heard between two deltas."""
-    with service.talk(fault="ws-torn; size=2") as talk:
+    # Small enough to be sent in one go, and so many that an answer can come in between.
+    with service.talk(fault="ws-torn; size=20") as talk:
         talk.update(mode="commit")
-        talk.append("Hello there, this is a long one.")
+        talk.append(ONE)
         talk.commit()
         talk.until("response.audio.delta")
         talk.cancel()

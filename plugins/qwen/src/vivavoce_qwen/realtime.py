@@ -37,7 +37,7 @@ from vivavoce.authoring import (
     cut_string,
     decode_base64,
 )
-from vivavoce_qwen.errors import error_of_event
+from vivavoce_qwen.errors import error_of_body, error_of_event
 from vivavoce_qwen.replies import parsed, usage_of
 from vivavoce_qwen.tables import language_type, regions
 
@@ -184,6 +184,10 @@ class RealtimeExchange(DuplexExchange):
         return self._has_begun
 
     # What comes
+
+    def explain_error(self, status: int, headers: Mapping[str, str], body: bytes) -> VivavoceError:
+        """Return the error for a handshake that was refused."""
+        return error_of_body(status, headers, body)
 
     def receive(self, event: Event) -> Sequence[Output]:
         """Return audio and facts; raise what the service says is wrong."""
