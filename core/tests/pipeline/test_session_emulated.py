@@ -20,6 +20,7 @@ from vivavoce import (
     ProviderUnavailable,
     StreamStateError,
 )
+from vivavoce.audio.convert import decode
 from vivavoce.authoring import AudioData, Exchange, Facts, Finished, LocalCall, Synthesizer
 from vivavoce.model.card import Price
 from vivavoce.model.report import End
@@ -174,8 +175,8 @@ def given_to(fake, values):
 
 
 @pytest.fixture(params=[SyncWorld, AsyncWorld], ids=["sync", "async"])
-def world(request):
-    """Either face; nothing of it is left when the test has ended."""
+def world(request, caplog):
+    """Either face; nothing of it is left when the test has ended, nor was waited for in vain."""
     before = set(threading.enumerate())
     world = request.param()
     yield world
@@ -186,6 +187,7 @@ def world(request):
     for thread in left:
         thread.join(LIMIT_S)
     assert not [thread for thread in left if thread.is_alive()]
+    assert "did not" not in caplog.text
 
 
 async def read_into(chunks, session):
@@ -275,6 +277,9 @@ def test_marks_index_the_whole(world):
             await session.send("One two. Three ")
             await session.flush()
             heard = await read_bytes(session, len(samples_of("One two. Three ")))
+            await session.send("more ")
+            await session.flush()
+            heard += await read_bytes(session, len(samples_of("more ")))
             await session.send("dropped")
             await session.clear()
             await session.send("four. Five six")
@@ -282,10 +287,10 @@ def test_marks_index_the_whole(world):
             return heard + await read(session)
 
     chunks = world.run(body)
-    text = "One two. Three droppedfour. Five six"
+    text = "One two. Three more droppedfour. Five six"
     marks = [mark for chunk in chunks for mark in chunk.marks]
     said = [text[mark.text_start : mark.text_end] for mark in marks]
-    assert said == ["One", "two.", "Three", "four.", "Five", "six"]
+    assert said == ["One", "two.", "Three", "more", "four.", "Five", "six"]
     at_s = 0.0
     for chunk in chunks:
         assert chunk.start_s == pytest.approx(at_s)
@@ -314,6 +319,40 @@ def test_one_container(world, format_):
         assert data.endswith(samples_of(TEXT))
     else:
         assert len(data) == len(samples_of(TEXT)) // 2
+
+
+def test_one_container_through_an_interruption(world):
+    """A container goes on after an interruption; it does not begin again."""
+    fake = FakeProvider()
+
+    async def body():
+        async with world.session(world.client(fake), format="wav") as session:
+            await session.send("One.")
+            await session.flush()
+            heard = [await anext(session)]
+            await session.interrupt()
+            await session.send("Two.")
+            await session.finish()
+            return data_of(heard + await read(session))
+
+    data = world.run(body)
+    assert data.count(b"RIFF") == 1
+    assert data.endswith(samples_of("Two."))
+
+
+def test_a_container_that_is_ended(world):
+    """What an encoder holds back comes at the end."""
+    pytest.importorskip("soundfile")
+    fake = FakeProvider()
+
+    async def body():
+        async with world.session(world.client(fake), format="flac") as session:
+            await session.send(TEXT)
+            await session.finish()
+            return data_of(await read(session))
+
+    _, samples = decode(world.run(body))
+    assert samples == samples_of(TEXT)
 
 
 def test_audio_before_the_text_ends(world):
@@ -898,7 +937,19 @@ def test_a_failed_request_is_not_hidden_by_its_source(world):
     world.run(body)
 
 
-def test_leaving_a_source_that_waits():
+def test_a_long_source(world):
+    """A source of more sentences than may wait is read as they are spoken, to its end."""
+    pieces = [f"Sentence {n}. " for n in range(3 * _AHEAD)]
+    fake = FakeProvider()
+
+    async def body():
+        async with world.session(world.client(fake), pieces) as session:
+            return data_of(await read(session))
+
+    assert world.run(body) == samples_of("".join(pieces))
+
+
+def test_leaving_a_source_that_waits(caplog):
     """A thread that waits in its source is not waited for when the session is left."""
     fake, world = FakeProvider(), SyncWorld()
     entered, let_go = threading.Event(), threading.Event()
@@ -916,6 +967,7 @@ def test_leaving_a_source_that_waits():
     assert not let_go.is_set()
     feeders = set(threading.enumerate()) - before
     assert [thread.name for thread in feeders] == ["vivavoce-session-text"]
+    assert "did not end" not in caplog.text
     let_go.set()
     for thread in feeders:
         thread.join(LIMIT_S)

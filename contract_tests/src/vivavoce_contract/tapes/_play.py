@@ -392,7 +392,8 @@ class _WebSocketPlay:
             self.sent_already = max(0, self.sent - len(service))
             self.at = place
             for event in service[self.sent :]:
-                await self.send(event)
+                if not await self.send(event):
+                    raise Ended("fin")  # the other recording is over before this message
             return True
         return False
 

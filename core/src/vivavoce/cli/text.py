@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import cast
 
 from vivavoce.errors import InvalidValue
+from vivavoce.text.speakable import has_speakable
 
 __all__ = ["read_pieces", "read_text"]
 
@@ -39,13 +40,15 @@ def read_pieces() -> Iterator[str]:
     Yield standard input as it comes, such as the tokens of a language model in a pipe.
 
     Raises:
-        InvalidValue: If it is not UTF-8.
+        InvalidValue: If it is not UTF-8, or at its end, if there was nothing to speak in it.
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
-    is_first = True
+    # What is there, however little, and without the lock of the buffer: a thread that still waits
+    # here when the program ends would have it, and Python aborts over that.
+    stdin = cast(io.RawIOBase, getattr(sys.stdin.buffer, "raw", sys.stdin.buffer))
+    is_first, is_speakable = True, False
     while True:
-        # What is there, however little: read() would wait for more.
-        data = cast(io.BufferedReader, sys.stdin.buffer).read1(4096)
+        data = stdin.read(4096) or b""
         try:
             piece = decoder.decode(data, final=not data)
         except UnicodeDecodeError as error:
@@ -54,9 +57,13 @@ def read_pieces() -> Iterator[str]:
         if is_first and piece:
             piece, is_first = piece.removeprefix("\ufeff"), False
         if piece:
+            is_speakable = is_speakable or has_speakable(piece)
             yield piece
         if not data:
-            return
+            break
+    if not is_speakable:
+        msg = "There is nothing to speak in standard input. Give it words."
+        raise InvalidValue(msg)
 
 
 def _read_file(name: str) -> str:

@@ -245,7 +245,6 @@ class SharedRun(SpeechRun):
             # What was billed is billed, though the end was not waited for.
             so_far = self.report
             self._usage, self._facts = dict(so_far.usage), dict(so_far.facts)
-            request.usage, request.facts = {}, {}
         await super()._drop_request()
 
     async def _fail(self, error: BaseException) -> None:
@@ -426,8 +425,7 @@ class NativeSession(SharedRun, SessionRun):
         try:
             event = await conversation.receive(self._patience_s())
         except TimeoutError as error:
-            if conversation is request.conversation and self._gate is None:
-                self._look_up(error)
+            self._look_up(error)
         except (TransportError, StreamStateError) as error:
             await self._lost(conversation, error)
         else:
@@ -574,7 +572,7 @@ class NativeSession(SharedRun, SessionRun):
     def _drop(self) -> Call | None:
         """Forget what was to be said; return what to go on with, None after an end."""
         request = self._request
-        if self._end is not None or (request is None and not self._ready):
+        if self._end is not None:
             raise _over()
         if self._ready:
             # Time goes on from what was handed out.
@@ -795,9 +793,8 @@ class EmulatedSession(SessionRun):
         if self._line.is_finishing or self._is_closed:
             return
         with self._lock:
-            await self.flush()
             self._line.is_finishing = True
-            await self._tell()
+            await self.flush()
 
     async def _tell(self) -> None:
         """Wake the maker; a wake-up that is waiting already will do for this one too."""
@@ -925,7 +922,6 @@ class EmulatedSession(SessionRun):
                 self._stage = self._new_stage()
             self._forget()
             before = self._line
-            before.is_stopped = True
             self._begin()
         await self._stop(before)
         return told
