@@ -208,6 +208,8 @@ found = vivavoce.find_models(provider="qwen", needs=["instructions"])
 assert [model.card.name for model in found] == [
     "qwen3-tts-instruct-flash",
     "qwen3-tts-instruct-flash-2026-01-26",
+    "qwen3-tts-instruct-flash-realtime",
+    "qwen3-tts-instruct-flash-realtime-2026-01-22",
 ]
 ```
 

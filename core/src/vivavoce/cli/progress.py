@@ -24,7 +24,7 @@ def progress_bar(
     Give what to call with each report, or None where no bar is shown.
 
     Args:
-        total: Characters of the text.
+        total: Characters of the text; 0 where it still comes.
         is_wanted: None shows it for long texts. In any case only a terminal gets one.
     """
     if not sys.stderr.isatty() or not (is_wanted or total >= LONG_CHARACTERS):
@@ -33,14 +33,15 @@ def progress_bar(
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+    of_total = " of {task.total:,.0f}" if total else ""
     columns = (
         BarColumn(),
-        TextColumn("{task.completed:,.0f} of {task.total:,.0f} characters"),
+        TextColumn(f"{{task.completed:,.0f}}{of_total} characters"),
         TextColumn("{task.fields[audio_s]:,.0f} s of speech"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("speaking", total=total, audio_s=0.0)
+        task = progress.add_task("speaking", total=total or None, audio_s=0.0)
         yield lambda report: progress.update(
             task, completed=report.characters, audio_s=report.audio_s
         )

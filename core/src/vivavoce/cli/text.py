@@ -62,7 +62,7 @@ def read_pieces() -> Iterator[str]:
         if not data:
             break
     if not is_speakable:
-        msg = "There is nothing to speak in standard input. Give it words."
+        msg = "Standard input holds nothing to speak. Give at least one letter, number or symbol."
         raise InvalidValue(msg)
 
 

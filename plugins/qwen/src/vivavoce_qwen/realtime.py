@@ -82,15 +82,16 @@ class RealtimeExchange(DuplexExchange):
         self._url = f"{url}?model={quote(request.model.name)}"
         self._key = key
         self._mode = str(request.options.get("mode", "server_commit"))
-        self._has_begun = False
         self._usage: dict[str, float] = {}
         self._forget()
 
     def _forget(self) -> None:
         """Be as a session is that has just been opened."""
+        self._has_begun = False
         self._is_uncommitted = False
         self._commits = 0
         self._torn = b""
+        self._speaking: set[str] = set()
         self._ended: set[str] = set()
         self._audible: set[str] = set()
 
@@ -108,7 +109,6 @@ class RealtimeExchange(DuplexExchange):
         does. A new session is sure to be silent, and what is not made is not billed.
         """
         self._forget()
-        self._has_begun = False
         return self._call()
 
     def _call(self, *more: str) -> WebSocketCall:
@@ -233,17 +233,22 @@ class RealtimeExchange(DuplexExchange):
         session_id = session.get("id") if isinstance(session, dict) else None
         return (Facts(request_id=session_id),) if isinstance(session_id, str) else ()
 
-    def _begun(self, _message: Mapping[str, Any]) -> Sequence[Output]:
+    def _committed(self, _message: Mapping[str, Any]) -> Sequence[Output]:
         self._has_begun = True
         return ()
 
+    def _begun(self, message: Mapping[str, Any]) -> Sequence[Output]:
+        self._has_begun = True
+        self._speaking.add(str(_response_of(message).get("id", "")))
+        return ()
+
     def _done(self, message: Mapping[str, Any]) -> Sequence[Output]:
-        response = message.get("response")
-        response = response if isinstance(response, dict) else {}
+        response = _response_of(message)
         name = str(response.get("id", ""))
         if name in self._ended:
             return ()
         self._ended.add(name)
+        self._speaking.discard(name)
         self._commits = max(0, self._commits - 1)
         for unit, amount in usage_of(response.get("usage")).items():
             self._usage[unit] = self._usage.get(unit, 0.0) + amount
@@ -268,17 +273,29 @@ class RealtimeExchange(DuplexExchange):
         if self._mode == "server_commit" and "buffer" in said and "empty" in said:
             # UNCERTAIN what a commit does once the service has taken the text by itself. That
             # there is nothing left to speak is no failure of ours.
-            return (Facts(warnings=("a flush came when all text had been taken",)),)
+            return self._spared()
         return (Failed(error_of_event({"error": told}, None, {})),)
+
+    def _spared(self) -> Sequence[Output]:
+        """Count off a commit that no response will answer."""
+        warned = Facts(warnings=("a flush came when all text had been taken",))
+        was_last = self._commits == 1
+        self._commits = max(0, self._commits - 1)
+        return (warned, TurnEnded()) if was_last and not self._speaking else (warned,)
 
     _handlers: ClassVar[Mapping[str, Callable[..., Sequence[Output]]]] = {
         "session.created": _created,
-        "input_text_buffer.committed": _begun,
+        "input_text_buffer.committed": _committed,
         "response.created": _begun,
         "response.done": _done,
         "session.finished": _finished,
         "error": _error,
     }
+
+
+def _response_of(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    response = message.get("response")
+    return response if isinstance(response, dict) else {}
 
 
 def _failure(response: Mapping[str, Any]) -> VivavoceError:
