@@ -32,6 +32,7 @@ from vivavoce import (
     Settings,
     SynthesizerInfo,
     Timeouts,
+    VivavoceError,
     Voice,
 )
 from vivavoce.authoring import (
@@ -42,6 +43,7 @@ from vivavoce.authoring import (
     LocalSink,
     Output,
     Secret,
+    SendMessage,
     SynthesisRequest,
     Synthesizer,
     hookimpl,
@@ -239,8 +241,14 @@ class _Watched(Exchange):
     def receive(self, event: Event) -> Sequence[Output]:
         return self._inner.receive(event)
 
+    def explain_error(self, status: int, headers: Mapping[str, str], body: bytes) -> VivavoceError:
+        return self._inner.explain_error(status, headers, body)
+
     def resume(self) -> Call | None:
         return self._inner.resume()
+
+    def cancel(self) -> Sequence[SendMessage]:
+        return self._inner.cancel()
 
 
 def watched(info: SynthesizerInfo, log: Log) -> SynthesizerInfo:

@@ -141,16 +141,22 @@ def error_after_chunk(
     """
     Return the tape with another chunk after chunk *n*, and the orderly end of the body.
 
+    Of a WebSocket: with another message in text, and a close by the service.
+
     Args:
-        tape: A tape of HTTP.
+        tape: Any tape.
         n: After which chunk; 0 is before the first.
         payload: What the provider sends when it fails in the middle, framed as it does.
         expects: What should come of it.
     """
 
     def tail(last: Event) -> list[Event]:
-        chunk = Event(t=last.t, conn=last.conn, dir="s", k=Kind.CHUNK, data=payload)
-        return [chunk, Event(t=last.t, conn=last.conn, dir="s", k=Kind.END)]
+        common: dict[str, Any] = {"t": last.t, "conn": last.conn, "dir": "s"}
+        if last.k is Kind.WS_ACCEPT or last.k in _SPOKEN:
+            message = Event(**common, k=Kind.TEXT, data=payload)
+            close = Event(**common, k=Kind.CLOSE, code=1000)
+            return [message, close, Event(**common, k=Kind.EOF)]
+        return [Event(**common, k=Kind.CHUNK, data=payload), Event(**common, k=Kind.END)]
 
     return _fitted(_after_chunk(tape, n, tail, f"error after chunk {n}", expects))
 
