@@ -94,7 +94,7 @@ def test_what_is_made_says_so(name: str) -> None:
 
 def test_every_way_to_make_one_is_tried_here() -> None:
     """Every function that makes a fault tape is in the table above."""
-    assert set(MADE) == set(derive.__all__) - {"derived"}
+    assert set(MADE) == set(derive.__all__) - {"derived", "count_pieces"}
 
 
 def test_a_cut_keeps_what_came_before_at_every_byte() -> None:
@@ -267,3 +267,19 @@ def test_a_late_event_is_one_message_more() -> None:
     assert kinds(made)[5:8] == ["text", "text", "close"]
     assert made.events[6].data == b'{"type": "audio"}'
     assert derive.late_event(SOCKET, b"\0", after=0).events[2].k is Kind.BIN
+
+
+def test_an_error_on_a_websocket_is_a_message_and_a_close() -> None:
+    """What a service says when it fails, or instead of all else, is a message, then a close."""
+    made = derive.error_after_chunk(SOCKET, 2, b'{"code": "busy"}')
+    assert kinds(made)[-4:] == ["bin", "text", "close", "eof"]
+    assert (made.events[-3].data, made.events[-2].code) == (b'{"code": "busy"}', 1000)
+    made = derive.only_chunk(SOCKET, b"{}")
+    assert kinds(made) == ["ws-open", "ws-accept", "text", "close", "eof"]
+
+
+def test_pieces_are_chunks_or_messages_of_the_service() -> None:
+    """Counted is what a service sends, by either wire, and nothing a client says."""
+    assert derive.count_pieces(GOOD) == sum(event.k is Kind.CHUNK for event in GOOD.events)
+    said = [event for event in SOCKET.events if event.k in (Kind.TEXT, Kind.BIN)]
+    assert derive.count_pieces(SOCKET) == sum(not event.is_from_client for event in said) > 0

@@ -57,6 +57,8 @@ class Reader:
     def __init__(self, *, is_client: bool) -> None:
         receiver = Side.SERVER if is_client else Side.CLIENT
         self._protocol = Protocol(receiver, max_size=None)
+        # Its log would repeat what the client says, and pass for a log of the client's.
+        self._protocol.debug = False
         self._opcode = Opcode.TEXT
         self._parts: list[bytes] = []
 
