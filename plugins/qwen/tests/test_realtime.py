@@ -714,6 +714,7 @@ def test_an_error_that_says_nothing(fields):
 def test_nothing_to_commit():
     """Where the service takes text by itself, a flush that found none is a warning."""
     talk = session()
+    outputs(talk, created("r0"), delta(b"ab", response="r0"), done("r0"))
     talk.send("a")
     talk.flush()
     found = outputs(talk, error(**EMPTY))
@@ -800,7 +801,9 @@ def test_what_is_no_json(data):
     assert len(str(caught.value)) < 100
 
 
-@pytest.mark.parametrize("text", ["AAA", "A A=", "AAAA\n", "é===", "AA-_", "AAAA====", "?"])
+@pytest.mark.parametrize(
+    "text", ["AAA", "A A=", "AAAA\n", "é===", "AA-_", "AAAA====", "AAAAé", "?"]
+)
 @pytest.mark.parametrize("is_escaped", [False, True])
 def test_wrong_base64(text, is_escaped):
     """Audio that is no base64 ends the speech."""
@@ -918,11 +921,10 @@ def test_an_interruption_opens_a_new_session():
 def test_nothing_of_before_an_interruption(options):
     """Text, commits, half a sample and ended responses of before are forgotten."""
     talk = session(options=options)
-    talk.send("a")
-    talk.flush()
-    talk.send("b")
-    talk.flush()
-    talk.send("c")
+    for text in ("a", "b", "c"):
+        talk.send(text)
+        talk.flush()
+    talk.send("d")
     outputs(talk, created("r0"), delta(b"abc", response="r0"), done("other"))
     talk.interrupt()
     assert kinds(talk.flush()) == []
