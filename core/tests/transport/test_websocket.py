@@ -762,7 +762,7 @@ def test_every_library_error(kind):
         (ConnectionRefusedError("x"), ConnectFailed),
         (EOFError("x"), ConnectFailed),
         (ws.InvalidMessage("x"), ConnectFailed),
-        (ws.InvalidStatus(RESPONSE), ConnectFailed),
+        (ws.InvalidStatus(RESPONSE), HandshakeRefused),
         (ws.InvalidProxyStatus(RESPONSE), ConnectFailed),
         (ws.ProtocolError("x"), UnexpectedReply),
         (ws.PayloadTooBig(2, 1), UnexpectedReply),
