@@ -108,7 +108,10 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # A stalled answer would be waited for.
         for connection in list(self.server_state.connections):
-            connection.transport.close()
+            # Not close(): it would wait until a client that reads nothing has read all.
+            connection.transport.abort()
+        # They leave the list in the next turn; uvicorn would fail over one that is being closed.
+        await asyncio.sleep(0)
         await super().shutdown(sockets)
 
     def stop(self) -> None:
