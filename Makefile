@@ -67,6 +67,7 @@ docs: $(VENV)/.ready ## build the documentation into docs/_build/html
 	$(BIN)/python tools/capability_table.py --check
 	$(BIN)/python tools/qwen_page.py --check
 	$(BIN)/python tools/clauses_page.py --check
+	$(BIN)/python tools/seeded_faults_page.py --check
 	$(BIN)/sphinx-build -E -W --keep-going --quiet -b html docs docs/_build/html
 	@echo 'The documentation is in docs/_build/html/index.html'
 

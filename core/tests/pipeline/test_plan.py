@@ -8,6 +8,7 @@ from vivavoce.errors import (
     InvalidValue,
     MarkupError,
     MissingDependency,
+    PluginError,
     UnknownLanguage,
     UnknownModel,
     UnknownVoice,
@@ -413,6 +414,14 @@ def test_a_provider_without_regions_takes_any():
     plan = plan_of(region="moon")
     plan.check()
     assert plan.region == "moon"
+
+
+@pytest.mark.parametrize("wishes", [{}, {"language": "en"}])
+def test_a_default_voice_that_is_none(wishes):
+    """A default that names no voice of the model is the plugin's mistake, and said so."""
+    with pytest.raises(PluginError, match="'nobody' as its default voice") as caught:
+        plan_of(FakeProvider().with_card(default_voice="nobody"), **wishes)
+    assert (caught.value.provider, caught.value.model) == ("fake", "one")
 
 
 OWN = {"stock_voices": no(), "clone": yes()}

@@ -876,7 +876,7 @@ def _session(case: Case) -> Any:
     with case.stage() as stage, stage.client() as client:
         plan = client.explain(case.sentence(), **case.scenario().wishes)
         request = plan.request(next(plan.segments()), wants_stream=True)
-        synthesizer = client._core.synthesizer()  # noqa: SLF001 - there is no public session yet
+        synthesizer = client._core.synthesizer()  # noqa: SLF001 - what it says to send is looked at, unsent
         return synthesizer.session(attrs.evolve(request, text=""))
 
 

@@ -20,6 +20,7 @@ from vivavoce.errors import (
     CapabilityError,
     InvalidValue,
     MissingDependency,
+    PluginError,
     UnknownLanguage,
     UnknownModel,
     UnknownVoice,
@@ -477,7 +478,14 @@ class _Planner:
             self._native("voice", voice.id)
 
     def _default_voice(self, language: str | None, usable: list[Voice]) -> Voice:
-        own = next(voice for voice in usable if voice.id == self.model.default_voice)
+        own = next((voice for voice in usable if voice.id == self.model.default_voice), None)
+        if own is None:
+            msg = (
+                f"{self.info.name}/{self.model.name} names {self.model.default_voice!r} as its "
+                "default voice, which is none of its voices. That is the plugin's mistake; give "
+                "voice= one of those it has."
+            )
+            raise PluginError(msg)
         if language is None:
             self._native("voice", f"{own.id} (the model's default)")
             return own
