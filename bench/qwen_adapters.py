@@ -2,9 +2,9 @@
 Our client as adapters for a harness that measures many clients against a loopback server.
 
 The harness is named by ``BENCH_ADAPTERS=qwen_adapters`` with its own folder and this one on
-``PYTHONPATH``, and asked for these with ``--extra ours-sse,ours-aio-sse``. It gives each adapter
-the server's address, and takes its audio through a callback that may say to stop. The key is
-made up.
+``PYTHONPATH``, and asked for these with ``--extra ours-sse,ours-aio-sse,ours-ws,ours-aio-ws`` (and
+``ours-kept-ws,ours-aio-kept-ws``). It gives each adapter the server's address, and takes its audio
+through a callback that may say to stop. The key is made up.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from vivavoce import AsyncClient, Client, Secret, Settings
 OnAudio = Callable[[bytes], bool | None]
 
 VOICE = "qwen/qwen3-tts-flash:Cherry"
+REALTIME_VOICE = "qwen/qwen3-tts-flash-realtime:Cherry"
+COMMIT = {"mode": "commit"}
 
 
 def _values(base: str) -> dict[str, Any]:
@@ -83,3 +85,71 @@ class OursJson(OursSse):
 
     def run(self, text: str, on_audio: OnAudio) -> None:
         on_audio(self.client.synthesize(text, options={"transport": "http"}).data)
+
+
+@adapter
+class OursWs(Base):
+    """``Client.session``, a new one for each text."""
+
+    name, kind = "ours-ws", "ws"
+
+    def open(self) -> None:
+        self.client = Client(REALTIME_VOICE, **_values(self.base))
+
+    def run(self, text: str, on_audio: OnAudio) -> None:
+        with self.client.session(options=COMMIT) as session:
+            session.send(text)
+            session.finish()
+            for chunk in session:
+                if on_audio(chunk.data):
+                    return
+
+    def close(self) -> None:
+        self.client.close()
+
+
+@adapter
+class OursKeptWs(OursWs):
+    """The same, each session opened ahead, behind the last one."""
+
+    name, KEEP = "ours-kept-ws", True
+
+    def open(self) -> None:
+        super().open()
+        self.client.prewarm(options=COMMIT)
+
+    def run(self, text: str, on_audio: OnAudio) -> None:
+        super().run(text, on_audio)
+        self.client.prewarm(options=COMMIT)
+
+
+@adapter
+class OursAsyncWs(ABase):
+    """``AsyncClient.session``, a new one for each text."""
+
+    name, kind = "ours-aio-ws", "ws"
+
+    def open(self) -> None:
+        self.client = AsyncClient(REALTIME_VOICE, **_values(self.base))
+
+    async def run(self, text: str, on_audio: OnAudio) -> None:
+        async with self.client.session(options=COMMIT) as session:
+            await session.send(text)
+            await session.finish()
+            async for chunk in session:
+                if on_audio(chunk.data):
+                    return
+
+    async def close(self) -> None:
+        await self.client.aclose()
+
+
+@adapter
+class OursAsyncKeptWs(OursAsyncWs):
+    """The same, each session opened ahead, behind the last one."""
+
+    name, KEEP = "ours-aio-kept-ws", True
+
+    async def run(self, text: str, on_audio: OnAudio) -> None:
+        await super().run(text, on_audio)
+        await self.client.prewarm(options=COMMIT)
