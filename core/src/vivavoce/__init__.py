@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         EngineFailed,
         InvalidValue,
         MarkupError,
+        MaybeCreated,
         MissingDependency,
         NoAudio,
         OutputError,
@@ -59,6 +60,15 @@ if TYPE_CHECKING:
     from vivavoce.model.audio import AudioFormat, Chunk, Container, Encoding
     from vivavoce.model.capability import Capabilities, Claim, Evidence, Support
     from vivavoce.model.card import ModelCard, Option, Price
+    from vivavoce.model.customizing import (
+        CloneOffer,
+        Consent,
+        DesignOffer,
+        Finding,
+        Level,
+        Recording,
+        RecordingRules,
+    )
     from vivavoce.model.prosody import Prosody
     from vivavoce.model.report import Decision, End, How, Report
     from vivavoce.model.secret import Secret
@@ -70,7 +80,7 @@ if TYPE_CHECKING:
     from vivavoce.pipeline.plan import Estimate, Plan
     from vivavoce.pipeline.retry import Retry
     from vivavoce.pipeline.session import Interruption
-    from vivavoce.provider import SynthesizerInfo
+    from vivavoce.provider import SynthesizerInfo, VoiceCustomizerInfo
     from vivavoce.registry import BrokenPlugin, Registry
     from vivavoce.settings import Settings, Timeouts
 
@@ -89,6 +99,7 @@ _HOMES = {
         "EngineFailed",
         "InvalidValue",
         "MarkupError",
+        "MaybeCreated",
         "MissingDependency",
         "NoAudio",
         "OutputError",
@@ -118,6 +129,15 @@ _HOMES = {
     "model.audio": ("AudioFormat", "Chunk", "Container", "Encoding"),
     "model.capability": ("Capabilities", "Claim", "Evidence", "Support"),
     "model.card": ("ModelCard", "Option", "Price"),
+    "model.customizing": (
+        "CloneOffer",
+        "Consent",
+        "DesignOffer",
+        "Finding",
+        "Level",
+        "Recording",
+        "RecordingRules",
+    ),
     "model.prosody": ("Prosody",),
     "model.report": ("Decision", "End", "How", "Report"),
     "model.secret": ("Secret",),
@@ -129,7 +149,7 @@ _HOMES = {
     "pipeline.plan": ("Estimate", "Plan"),
     "pipeline.retry": ("Retry",),
     "pipeline.session": ("Interruption",),
-    "provider": ("SynthesizerInfo",),
+    "provider": ("SynthesizerInfo", "VoiceCustomizerInfo"),
     "registry": ("BrokenPlugin", "Registry"),
     "settings": ("Settings", "Timeouts"),
 }
@@ -148,25 +168,31 @@ __all__ = [
     "Chunk",
     "Claim",
     "Client",
+    "CloneOffer",
     "ConnectFailed",
     "ConnectionLost",
+    "Consent",
     "Container",
     "CredentialError",
     "Decision",
+    "DesignOffer",
     "Encoding",
     "End",
     "EngineFailed",
     "Estimate",
     "Evidence",
+    "Finding",
     "FoundModel",
     "Gender",
     "How",
     "Interruption",
     "InvalidValue",
+    "Level",
     "Mark",
     "MarkKind",
     "MarkOrigin",
     "MarkupError",
+    "MaybeCreated",
     "Middleware",
     "MissingDependency",
     "ModelCard",
@@ -181,6 +207,8 @@ __all__ = [
     "ProviderUnavailable",
     "QuotaExceeded",
     "RateLimited",
+    "Recording",
+    "RecordingRules",
     "Registry",
     "Report",
     "RequestRejected",
@@ -210,6 +238,7 @@ __all__ = [
     "Utterance",
     "VivavoceError",
     "Voice",
+    "VoiceCustomizerInfo",
     "VoiceOrigin",
     "Voices",
     "Wishes",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         EngineFailed,
         InvalidValue,
         MarkupError,
+        MaybeCreated,
         MissingDependency,
         NoAudio,
         OutputError,
@@ -60,6 +61,20 @@ if TYPE_CHECKING:
         yes,
     )
     from vivavoce.model.card import ModelCard, Option, Price
+    from vivavoce.model.customizing import (
+        CloneOffer,
+        CloneRequest,
+        Consent,
+        DesignOffer,
+        DesignRequest,
+        Finding,
+        Level,
+        MadeVoice,
+        NameRule,
+        Recording,
+        RecordingRules,
+        VoicePage,
+    )
     from vivavoce.model.prosody import Prosody
     from vivavoce.model.report import Report
     from vivavoce.model.secret import Secret
@@ -101,6 +116,7 @@ if TYPE_CHECKING:
     )
     from vivavoce.wire.local import LocalCall, LocalEnd, LocalOutput, LocalSink
     from vivavoce.wire.sse import SseComment, SseEvent, SseReader
+    from vivavoce.wire.task import Reply, Task
     from vivavoce.wire.websocket import MessageReceived, PeerClosed, SocketOpened, WebSocketCall
 
 _HOMES = {
@@ -112,6 +128,7 @@ _HOMES = {
         "EngineFailed",
         "InvalidValue",
         "MarkupError",
+        "MaybeCreated",
         "MissingDependency",
         "NoAudio",
         "OutputError",
@@ -150,6 +167,20 @@ _HOMES = {
         "yes",
     ),
     "model.card": ("ModelCard", "Option", "Price"),
+    "model.customizing": (
+        "CloneOffer",
+        "CloneRequest",
+        "Consent",
+        "DesignOffer",
+        "DesignRequest",
+        "Finding",
+        "Level",
+        "MadeVoice",
+        "NameRule",
+        "Recording",
+        "RecordingRules",
+        "VoicePage",
+    ),
     "model.prosody": ("Prosody",),
     "model.report": ("Report",),
     "model.secret": ("Secret",),
@@ -191,6 +222,7 @@ _HOMES = {
     ),
     "wire.local": ("LocalCall", "LocalEnd", "LocalOutput", "LocalSink"),
     "wire.sse": ("SseComment", "SseEvent", "SseReader"),
+    "wire.task": ("Reply", "Task"),
     "wire.websocket": ("MessageReceived", "PeerClosed", "SocketOpened", "WebSocketCall"),
 }
 
@@ -205,10 +237,15 @@ __all__ = [
     "CapabilityError",
     "Chunk",
     "Claim",
+    "CloneOffer",
+    "CloneRequest",
     "ConnectFailed",
     "ConnectionLost",
+    "Consent",
     "Container",
     "CredentialError",
+    "DesignOffer",
+    "DesignRequest",
     "DuplexExchange",
     "Encoding",
     "EngineFailed",
@@ -217,22 +254,27 @@ __all__ = [
     "Exchange",
     "Facts",
     "Failed",
+    "Finding",
     "Finished",
     "Gender",
     "HttpCall",
     "InvalidValue",
+    "Level",
     "LocalCall",
     "LocalEnd",
     "LocalOutput",
     "LocalSink",
+    "MadeVoice",
     "Mark",
     "MarkKind",
     "MarkOrigin",
     "Marks",
     "MarkupError",
+    "MaybeCreated",
     "MessageReceived",
     "MissingDependency",
     "ModelCard",
+    "NameRule",
     "NextCall",
     "NoAudio",
     "Option",
@@ -247,6 +289,9 @@ __all__ = [
     "ProviderUnavailable",
     "QuotaExceeded",
     "RateLimited",
+    "Recording",
+    "RecordingRules",
+    "Reply",
     "Report",
     "RequestRejected",
     "ResponseStarted",
@@ -264,6 +309,7 @@ __all__ = [
     "SynthesisRequest",
     "Synthesizer",
     "SynthesizerInfo",
+    "Task",
     "TextTooLong",
     "TimedOut",
     "TransportError",
@@ -281,6 +327,7 @@ __all__ = [
     "VoiceCustomizer",
     "VoiceCustomizerInfo",
     "VoiceOrigin",
+    "VoicePage",
     "WavHeaderReader",
     "WebSocketCall",
     "cut_string",

@@ -33,6 +33,7 @@ Every error this library raises, sorted by what the reader can do about it.
     └── TransportError          the way there failed
         ├── ConnectFailed         retryable
         ├── ConnectionLost        retryable
+        ├── MaybeCreated          a voice may have been made, and billed: the answer is lost
         └── TimedOut              retryable; says which phase and which limit
 """
 
@@ -48,6 +49,7 @@ __all__ = [
     "EngineFailed",
     "InvalidValue",
     "MarkupError",
+    "MaybeCreated",
     "MissingDependency",
     "NoAudio",
     "OutputError",
@@ -356,3 +358,20 @@ class TimedOut(TransportError):
         super().__init__(message)
         self.phase = phase
         self.limit_s = limit_s
+
+
+class MaybeCreated(TransportError):
+    """
+    A voice was asked for and the answer was lost: it may have been made, and billed.
+
+    It is not asked for again by itself. The message says how to look.
+
+    Attributes:
+        candidates: Ids of voices in the provider's list that may be the one.
+    """
+
+    retryable = False
+
+    def __init__(self, message: str, *, candidates: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.candidates = tuple(candidates)

@@ -14,11 +14,20 @@ from vivavoce.model.audio import AudioFormat
 from vivavoce.model.card import ModelCard
 from vivavoce.model.prosody import Prosody
 from vivavoce.model.secret import Secret
-from vivavoce.model.voice import Voice
+from vivavoce.model.voice import Voice, VoiceOrigin
 
 if TYPE_CHECKING:
+    from vivavoce.model.customizing import (
+        CloneOffer,
+        CloneRequest,
+        DesignOffer,
+        DesignRequest,
+        MadeVoice,
+        VoicePage,
+    )
     from vivavoce.wire.exchange import DuplexExchange, Exchange
     from vivavoce.wire.http import HttpCall
+    from vivavoce.wire.task import Task
 
 __all__ = [
     "INTERFACE",
@@ -179,7 +188,7 @@ class SynthesizerInfo:
         """
         found = self.synthesizer
         if isinstance(found, str):
-            found = _imported(self.name, found)
+            found = _imported(self.name, found, Synthesizer)
         overrides = found.session is not Synthesizer.session
         for card in self.models:
             if card.capabilities.stream_in and not (overrides or card.unavailable):
@@ -188,26 +197,23 @@ class SynthesizerInfo:
         return found
 
 
-def _imported(provider: str, place: str) -> type[Synthesizer]:
+def _imported(provider: str, place: str, kind: type) -> Any:
     module, _, name = place.partition(":")
     try:
         found = getattr(importlib.import_module(module), name)
     # A plugin may fail in any way when imported; the cause is chained.
     except Exception as error:
-        msg = f"The synthesizer {place!r} of {provider!r} cannot be loaded: {error!r}."
+        msg = f"The {kind.__name__} {place!r} of {provider!r} cannot be loaded: {error!r}."
         raise PluginError(msg) from error
-    if not (isinstance(found, type) and issubclass(found, Synthesizer)):
-        msg = f"{place!r} of {provider!r} is no Synthesizer class."
+    if not (isinstance(found, type) and issubclass(found, kind)):
+        msg = f"{place!r} of {provider!r} is no {kind.__name__} class."
         raise PluginError(msg)
     return found
 
 
-class VoiceCustomizer:
+class VoiceCustomizer(ABC):
     """
-    Makes and keeps voices of one's own. A provider that can do so subclasses this.
-
-    This release finds and lists customizers (``vivavoce providers``); the calls
-    that drive one come with the first provider that has one.
+    Makes and keeps voices of one's own, as long as the caller keeps it. No connection.
 
     Args:
         config: Credential, address, region.
@@ -216,18 +222,111 @@ class VoiceCustomizer:
     def __init__(self, config: ProviderConfig) -> None:
         self.config = config
 
+    def clone(self, request: CloneRequest) -> Task[MadeVoice]:
+        """
+        Return the task that makes a voice from a recording.
+
+        Overriding this is what the offer to clone needs.
+
+        Raises:
+            CapabilityError: Unless overridden.
+        """
+        msg = f"{request.model.name!r}: voices are not cloned here."
+        raise CapabilityError(msg, capability="clone")
+
+    def design(self, request: DesignRequest) -> Task[MadeVoice]:
+        """
+        Return the task that makes a voice from a description.
+
+        Overriding this is what the offer to design needs.
+
+        Raises:
+            CapabilityError: Unless overridden.
+        """
+        msg = f"{request.model.name!r}: voices are not designed here."
+        raise CapabilityError(msg, capability="design")
+
+    @abstractmethod
+    def list(self, origin: VoiceOrigin, page: str | None) -> Task[VoicePage]:
+        """
+        Return the task that reads a page of the user's voices.
+
+        Args:
+            origin: ``cloned`` or ``designed``, of those the offers name.
+            page: What the page before gave as ``next_page``; None for the first.
+        """
+
+    def get(self, voice_id: str, origin: VoiceOrigin) -> Task[Voice | None] | None:  # noqa: ARG002
+        """
+        Return the task that reads one voice, or None where it must be looked for in the list.
+
+        The task gives None where there is no such voice.
+        """
+        return None
+
+    @abstractmethod
+    def delete(self, voice_id: str, origin: VoiceOrigin) -> Task[bool]:
+        """
+        Return the task that deletes a voice.
+
+        It gives whether there was one: to find none is no failure.
+        """
+
+    def is_named(self, voice: Voice, name: str) -> bool:
+        """
+        Return whether *voice* may have been made under *name*.
+
+        Used to find a voice again whose answer was lost.
+        """
+        return name in voice.id or name == voice.name
+
+    def close(self) -> None:  # noqa: B027 - most hold nothing
+        """Release what is held; called once, when the client closes."""
+
 
 @frozen(kw_only=True)
 class VoiceCustomizerInfo:
     """
-    How a customizer introduces itself.
+    How a customizer introduces itself. Its settings are those of the provider's synthesizer.
 
     Attributes:
         name: The provider's name, as in its :class:`SynthesizerInfo`.
         interface: As there.
-        customizer: The class; made with a :class:`ProviderConfig`.
+        customizer: The class, or where to find it as ``"package.module:Class"``; made
+            with a :class:`ProviderConfig` when first needed.
+        clone: How it clones, or None.
+        design: How it designs, or None.
+        max_voices: How many voices a user may keep, or None where it is not known.
+        note: What a user should know besides, such as when unused voices are deleted.
     """
 
     name: str
     interface: int
-    customizer: type[VoiceCustomizer]
+    customizer: type[VoiceCustomizer] | str
+    clone: CloneOffer | None = None
+    design: DesignOffer | None = None
+    max_voices: int | None = None
+    note: str = ""
+
+    @property
+    def origins(self) -> tuple[VoiceOrigin, ...]:
+        """What kinds of voices a user can have here."""
+        offers = ((self.clone, VoiceOrigin.CLONED), (self.design, VoiceOrigin.DESIGNED))
+        return tuple(origin for offer, origin in offers if offer is not None)
+
+    def load_customizer(self) -> type[VoiceCustomizer]:
+        """
+        Return the class, imported if need be.
+
+        Raises:
+            PluginError: If it cannot be imported, is no :class:`VoiceCustomizer`, or lacks
+                what an offer needs.
+        """
+        found = self.customizer
+        if isinstance(found, str):
+            found = _imported(self.name, found, VoiceCustomizer)
+        for offer, verb in ((self.clone, "clone"), (self.design, "design")):
+            if offer is not None and getattr(found, verb) is getattr(VoiceCustomizer, verb):
+                msg = f"{self.name!r} offers to {verb}, but {found.__name__} has no {verb}()."
+                raise PluginError(msg)
+        return found

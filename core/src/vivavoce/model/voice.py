@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from datetime import datetime
 
 from attrs import field, frozen
 
@@ -41,6 +42,8 @@ class Voice:
         description: One line, in our words.
         origin: Stock, cloned or designed.
         models: Names of the models it may be used with.
+        created_at: When it was made, as the provider says; without a zone where it names
+            none. None for stock voices.
     """
 
     id: str
@@ -52,3 +55,4 @@ class Voice:
     description: str = ""
     origin: VoiceOrigin = field(default=VoiceOrigin.STOCK, converter=VoiceOrigin)
     models: tuple[str, ...] = ()
+    created_at: datetime | None = None

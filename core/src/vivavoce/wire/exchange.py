@@ -51,6 +51,7 @@ __all__ = [
     "Output",
     "SendMessage",
     "TurnEnded",
+    "explain_status",
 ]
 
 Call = HttpCall | WebSocketCall | LocalCall
@@ -210,27 +211,7 @@ class Exchange(ABC):
             headers: Response headers, names in lower case.
             body: The body, at most its first 64 KiB.
         """
-        text = shorten(body)
-        said = f": {text}" if text else "."
-        if status in (401, 403):
-            error: VivavoceError = CredentialError(
-                f"The credential was refused (HTTP {status}){said}", status=status
-            )
-        elif status == 429:
-            error = RateLimited(
-                f"Too many requests (HTTP 429){said}",
-                status=status,
-                retry_after_s=retry_after_s(headers),
-            )
-        elif status >= 500 or status == 408:
-            error = ProviderUnavailable(f"The provider failed (HTTP {status}){said}", status=status)
-        elif status >= 400:
-            error = RequestRejected(f"The request was refused (HTTP {status}){said}", status=status)
-        else:
-            error = ProviderError(
-                f"The provider redirects (HTTP {status}), which is not followed.", status=status
-            )
-        return error
+        return explain_status(status, headers, body)
 
     def resume(self) -> Call | None:
         """
@@ -284,6 +265,31 @@ class DuplexExchange(Exchange):
         By default the same as at first.
         """
         return self.open()
+
+
+def explain_status(status: int, headers: Mapping[str, str], body: bytes) -> VivavoceError:
+    """Return the error that an HTTP status of 300 or more means, where the body is plain text."""
+    text = shorten(body)
+    said = f": {text}" if text else "."
+    if status in (401, 403):
+        error: VivavoceError = CredentialError(
+            f"The credential was refused (HTTP {status}){said}", status=status
+        )
+    elif status == 429:
+        error = RateLimited(
+            f"Too many requests (HTTP 429){said}",
+            status=status,
+            retry_after_s=retry_after_s(headers),
+        )
+    elif status >= 500 or status == 408:
+        error = ProviderUnavailable(f"The provider failed (HTTP {status}){said}", status=status)
+    elif status >= 400:
+        error = RequestRejected(f"The request was refused (HTTP {status}){said}", status=status)
+    else:
+        error = ProviderError(
+            f"The provider redirects (HTTP {status}), which is not followed.", status=status
+        )
+    return error
 
 
 def _local_outputs(event: LocalOutput) -> Sequence[Output]:
