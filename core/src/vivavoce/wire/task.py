@@ -25,12 +25,13 @@ Result = TypeVar("Result")
 @frozen(kw_only=True)
 class Reply:
     """
-    A whole answer below 300.
+    A whole answer.
 
     Attributes:
         status: HTTP status.
         headers: Names in lower case.
-        body: All of it, no longer than the call's ``max_body_bytes``.
+        body: All of it, no longer than the call's ``max_body_bytes``; of a refusal, at most
+            its first 64 KiB.
     """
 
     status: int
@@ -48,11 +49,20 @@ class Task(ABC, Generic[Result]):
     @abstractmethod
     def receive(self, reply: Reply) -> Result | NextCall:
         """
-        Return the result, or the call to go on with.
+        Return the result of an answer below 300, or the call to go on with.
 
         Raise an error of the tree where the answer says that it failed. Whatever else is
         raised becomes :class:`~vivavoce.errors.UnexpectedReply` with its cause.
         """
+
+    def refused(self, reply: Reply) -> Result | NextCall:
+        """
+        Return what an answer of 300 or more means where it is no failure; else raise its error.
+
+        To delete a voice that is not there is an example. By default every refusal is the
+        error of :meth:`explain_error`.
+        """
+        raise self.explain_error(reply.status, reply.headers, reply.body)
 
     def explain_error(self, status: int, headers: Mapping[str, str], body: bytes) -> VivavoceError:
         """
