@@ -19,9 +19,26 @@ from vivavoce.authoring import (
     yes,
 )
 from vivavoce_qwen import tables
-from vivavoce_qwen.tables import LANGUAGE_TYPES, SOURCES, UNCERTAIN, VARIETIES, ModelRow
+from vivavoce_qwen.tables import (
+    LANGUAGE_TYPES,
+    SOURCES,
+    UNCERTAIN,
+    VARIETIES,
+    ModelRow,
+    PriceRow,
+    languages_of_voice,
+)
 
-__all__ = ["MODELS", "count_billed", "list_voices", "recognise_voice"]
+__all__ = [
+    "ID_PREFIXES",
+    "MODELS",
+    "count_billed",
+    "list_voices",
+    "models_of",
+    "origin_of",
+    "prices_of",
+    "recognise_voice",
+]
 
 DEFAULT_VOICE = "Cherry"
 
@@ -30,11 +47,16 @@ DEFAULT_VOICE = "Cherry"
 # hold at least 170 Han characters of three bytes.
 SEGMENT_CHARS = {"characters": 400, "tokens": 120, "": None}
 
-_ORIGINS = {"cloned": VoiceOrigin.CLONED, "designed": VoiceOrigin.DESIGNED}
+ID_PREFIXES: Mapping[VoiceOrigin, str] = {
+    VoiceOrigin.CLONED: "qwen-tts-vc-",
+    VoiceOrigin.DESIGNED: "qwen-tts-vd-",
+}
+"""
+How the ids of custom voices begin.
 
-# The service documents the form of the ids it makes. Only the beginning is read: which of
-# the models of its kind a voice was made for cannot be told from its id.
-_ID_PREFIXES = {"qwen-tts-vc-": "cloned", "qwen-tts-vd-": "designed"}
+The service documents the form of the ids it makes. Only the beginning is read: which of
+the models of its kind a voice was made for cannot be told from its id.
+"""
 
 # Of what the service can send: WAV is not asked for, since core writes better headers, and Opus
 # neither, since nobody says in which container it comes.
@@ -101,16 +123,25 @@ def recognise_voice(card: ModelCard, voice_id: str) -> Voice | None:
     folded = voice_id.strip().casefold()
     if not folded or folded in _system_names():
         return None
-    kinds = (kind for prefix, kind in _ID_PREFIXES.items() if folded.startswith(prefix))
-    kind = next(kinds, tables.models()[card.name].voices)
-    if kind not in _ORIGINS:
+    origin = origin_of(voice_id)
+    if origin is None:
+        taken = tables.models()[card.name].voices
+        origin = next((kind for kind in ID_PREFIXES if kind.value == taken), None)
+    if origin is None:
         return None
-    return Voice(
-        id=voice_id,
-        name=voice_id,
-        origin=_ORIGINS[kind],
-        models=tuple(name for name, row in tables.models().items() if row.voices == kind),
-    )
+    return Voice(id=voice_id, name=voice_id, origin=origin, models=models_of(origin))
+
+
+def origin_of(voice_id: str) -> VoiceOrigin | None:
+    """Return what kind of voice has an id of this form, or None where the form tells none."""
+    folded = voice_id.strip().casefold()
+    kinds = (origin for origin, prefix in ID_PREFIXES.items() if folded.startswith(prefix))
+    return next(kinds, None)
+
+
+def models_of(origin: VoiceOrigin) -> tuple[str, ...]:
+    """Return the names of the models that take voices of this kind only."""
+    return tuple(name for name, row in tables.models().items() if row.voices == origin.value)
 
 
 def count_billed(card: ModelCard, text: str) -> Mapping[str, float]:
@@ -132,7 +163,7 @@ def _voices() -> tuple[Voice, ...]:
             id=row.id,
             name=row.name_en,
             native_name=row.name_zh,
-            languages=tuple(dict.fromkeys((row.tag, *LANGUAGE_TYPES))),
+            languages=languages_of_voice(row.tag),
             dialects=(row.tag,) if row.tag in VARIETIES else (),
             gender=Gender(row.gender),
             description=(
@@ -153,6 +184,21 @@ def _system_names() -> frozenset[str]:
     )
 
 
+def prices_of(rows: tuple[PriceRow, ...]) -> tuple[Price, ...]:
+    """Return the prices of the tables as core reads them."""
+    return tuple(
+        Price(
+            amount=row.amount,
+            currency=row.currency,
+            per=row.per,
+            unit=row.unit,
+            region=row.region,
+            evidence=SOURCES[row.evidence],
+        )
+        for row in rows
+    )
+
+
 def _card(row: ModelRow) -> ModelCard:
     return ModelCard(
         name=row.name,
@@ -162,17 +208,7 @@ def _card(row: ModelRow) -> ModelCard:
         regions=row.regions,
         capabilities=_capabilities(row),
         options=tuple(_options(row)),
-        prices=tuple(
-            Price(
-                amount=price.amount,
-                currency=price.currency,
-                per=price.per,
-                unit=price.unit,
-                region=price.region,
-                evidence=SOURCES[price.evidence],
-            )
-            for price in row.prices
-        ),
+        prices=prices_of(row.prices),
         default_voice=DEFAULT_VOICE if row.voices == "system" else "",
         segment_chars=SEGMENT_CHARS[row.max_text_unit],
         note=" ".join(_notes(row)),

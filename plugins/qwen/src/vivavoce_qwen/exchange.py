@@ -7,10 +7,8 @@ and a plain reply, which tells an address to fetch a WAV from.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeGuard
+from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from vivavoce.authoring import (
@@ -33,7 +31,6 @@ from vivavoce.authoring import (
     RequestRejected,
     ResponseStarted,
     Secret,
-    SettingsError,
     SseComment,
     SseEvent,
     SseReader,
@@ -45,10 +42,11 @@ from vivavoce.authoring import (
     cut_string,
     decode_base64,
 )
+from vivavoce_qwen.calls import as_json, base_url, headers_of
 from vivavoce_qwen.errors import error_of_body, error_of_event, status_comment
 from vivavoce_qwen.realtime import RealtimeExchange, SpokenWhole, realtime_url
-from vivavoce_qwen.replies import parsed, usage_of
-from vivavoce_qwen.tables import language_type, regions
+from vivavoce_qwen.replies import decoded, is_text, parsed, usage_of
+from vivavoce_qwen.tables import language_type
 
 __all__ = ["QwenExchange", "QwenSynthesizer"]
 
@@ -61,9 +59,6 @@ REDIRECTS_MAX = 3
 # The pages show buckets of the service's own object store, below this name.
 AUDIO_DOMAIN = ".aliyuncs.com"
 
-# What the service's own client takes for an id that may stand in a host name.
-_WORKSPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-
 
 class QwenSynthesizer(Synthesizer):
     """
@@ -75,7 +70,7 @@ class QwenSynthesizer(Synthesizer):
 
     def __init__(self, config: ProviderConfig) -> None:
         super().__init__(config)
-        self._base_url = _base_url(config)
+        self._base_url = base_url(config)
         self._realtime_url = realtime_url(config)
 
     def exchange(self, request: SynthesisRequest) -> Exchange:
@@ -122,23 +117,6 @@ class QwenSynthesizer(Synthesizer):
         return HttpCall(method="GET", url=self._base_url, max_body_bytes=JSON_MAX_BYTES)
 
 
-def _base_url(config: ProviderConfig) -> str:
-    if config.base_url:
-        return config.base_url.rstrip("/")
-    known = regions()
-    region = known.get(config.region or "") or next(iter(known.values()))
-    workspace = config.extra.get("workspace")
-    if not workspace:
-        return region.http_base
-    if not _WORKSPACE.fullmatch(workspace):
-        msg = (
-            f"The workspace {workspace!r} is no id: letters, digits, - and _, at most 64. "
-            "Copy it from the console."
-        )
-        raise SettingsError(msg)
-    return region.workspace_http.format(workspace=workspace)
-
-
 def _body(request: SynthesisRequest) -> bytes:
     assert request.voice is not None  # the plan sees to it
     inputs: dict[str, object] = {
@@ -152,8 +130,7 @@ def _body(request: SynthesisRequest) -> bytes:
         inputs["instructions"] = request.instructions
         if "optimize_instructions" in request.options:
             inputs["optimize_instructions"] = request.options["optimize_instructions"]
-    message = {"model": request.model.name, "input": inputs}
-    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+    return as_json({"model": request.model.name, "input": inputs})
 
 
 class QwenExchange(Exchange):
@@ -183,12 +160,9 @@ class QwenExchange(Exchange):
 
     def open(self) -> HttpCall:
         """Ask the service to speak."""
-        headers: dict[str, str | Secret] = {
-            "authorization": self._key.prefixed("Bearer "),
-            "content-type": "application/json",
-            "accept": "text/event-stream" if self._wants_events else "application/json",
-        }
+        headers = headers_of(self._key)
         if self._wants_events:
+            headers["accept"] = "text/event-stream"
             # The second is what the official client asks the proxies on the way.
             headers |= {"x-dashscope-sse": "enable", "x-accel-buffering": "no"}
         return HttpCall(url=self._url, headers=headers, body=self._content)
@@ -241,11 +215,11 @@ class QwenExchange(Exchange):
         url, text = audio.get("url"), audio.get("data")
         if not message.get("code"):
             facts = _facts_of(message, audio)
-            if _is_text(text):
+            if is_text(text):
                 samples = _Samples(self.format)
-                data = samples.feed(_decoded(text)) + samples.finish()
+                data = samples.feed(decoded(text)) + samples.finish()
                 return (facts, AudioData(data), Finished())
-            if _is_text(url):
+            if is_text(url):
                 self._download = _Download(url, asked=self._url, audio_format=self.format)
                 return (facts, NextCall(self._download.call()))
         raise error_of_body(self._status, self._headers, bytes(self._text))
@@ -475,7 +449,7 @@ def _cut_message(data: bytes, cut: tuple[bytes, bytes] | None) -> tuple[Mapping[
             return message, decode_base64(cut[0])
     message = parsed(data)
     text = _audio_of(message).get("data")
-    return message, _decoded(text) if _is_text(text) else b""
+    return message, decoded(text) if is_text(text) else b""
 
 
 def _audio_of(message: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -484,25 +458,16 @@ def _audio_of(message: Mapping[str, Any]) -> Mapping[str, Any]:
     return audio if isinstance(audio, dict) else {}
 
 
-def _is_text(value: object) -> TypeGuard[str]:
-    return isinstance(value, str) and value != ""
-
-
-def _decoded(text: str) -> bytes:
-    # What is not ASCII is no base64 either; "?" lets the decoder say so.
-    return decode_base64(text.encode("ascii", "replace"))
-
-
 def _facts_of(message: Mapping[str, Any], audio: Mapping[str, Any]) -> Facts:
     other: dict[str, str | Secret] = {}
-    if _is_text(audio.get("url")):
+    if is_text(audio.get("url")):
         # Its query holds a signature that opens the audio to whoever has it.
         other["audio_url"] = Secret(audio["url"])
     if isinstance(audio.get("expires_at"), int):
         other["audio_expires_at"] = str(audio["expires_at"])
     request_id = message.get("request_id")
     return Facts(
-        request_id=request_id if _is_text(request_id) else None,
+        request_id=request_id if is_text(request_id) else None,
         usage=usage_of(message.get("usage")),
         other=other,
     )

@@ -37,9 +37,10 @@ from vivavoce.authoring import (
     cut_string,
     decode_base64,
 )
+from vivavoce_qwen.calls import region_of
 from vivavoce_qwen.errors import error_of_body, error_of_event
 from vivavoce_qwen.replies import parsed, usage_of
-from vivavoce_qwen.tables import language_type, regions
+from vivavoce_qwen.tables import language_type
 
 __all__ = ["RealtimeExchange", "SpokenWhole", "realtime_url"]
 
@@ -60,8 +61,7 @@ def realtime_url(config: ProviderConfig) -> str:
         scheme = "ws" if parts.scheme == "http" else "wss"
         path = parts.path.removesuffix(HTTP_PATH) + PATH
         return parts._replace(scheme=scheme, path=path).geturl()
-    known = regions()
-    region = known.get(config.region or "") or next(iter(known.values()))
+    region = region_of(config)
     workspace = config.extra.get("workspace")
     return region.workspace_ws.format(workspace=workspace) if workspace else region.ws_base
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
-from vivavoce.authoring import UnexpectedReply
+from vivavoce.authoring import UnexpectedReply, decode_base64
 
-__all__ = ["parsed", "usage_of"]
+__all__ = ["decoded", "is_text", "parsed", "usage_of"]
 
 _UNITS = ("characters", "input_tokens", "output_tokens", "total_tokens")
 
@@ -40,3 +40,19 @@ def usage_of(usage: object) -> dict[str, float]:
         and not isinstance(amount, bool)
         and amount > 0
     }
+
+
+def is_text(value: object) -> TypeGuard[str]:
+    """Return whether *value* is a string with something in it."""
+    return isinstance(value, str) and value != ""
+
+
+def decoded(text: str) -> bytes:
+    """
+    Return the audio that *text* says in base64.
+
+    Raises:
+        UnexpectedReply: If it is none.
+    """
+    # What is not ASCII is no base64 either; "?" lets the decoder say so.
+    return decode_base64(text.encode("ascii", "replace"))

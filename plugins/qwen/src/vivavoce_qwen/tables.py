@@ -31,7 +31,9 @@ __all__ = [
     "RegionRow",
     "VoiceRow",
     "count_billed_characters",
+    "language_code",
     "language_type",
+    "languages_of_voice",
     "management",
     "models",
     "regions",
@@ -209,6 +211,10 @@ class ManagementRow:
         target_models: The models a voice can be made for, one each.
         languages: BCP-47 tags.
         limits: Greatest (or, so named, least) numbers, with their unit in the name.
+        recording: What of a recording is no limit: media types by container, bits of a WAV's
+            samples, channels, seconds advised, whether an address will do, the evidence; empty
+            where none is taken.
+        description_languages: BCP-47 tags a description may be in.
         preview: Formats and sample rates of the preview; empty where there is none.
         rpm: Requests per minute.
         prices: For one voice made.
@@ -227,6 +233,8 @@ class ManagementRow:
     target_models: tuple[str, ...]
     languages: tuple[str, ...]
     limits: Mapping[str, int]
+    recording: Mapping[str, Any]
+    description_languages: tuple[str, ...]
     preview: Mapping[str, Any]
     rpm: int
     prices: tuple[PriceRow, ...]
@@ -303,13 +311,16 @@ def regions() -> Mapping[str, RegionRow]:
     return MappingProxyType({key: RegionRow(id=key, **row) for key, row in facts.items()})
 
 
+_NO_SUCH_FACTS: Mapping[str, Any] = {"recording": {}, "description_languages": [], "preview": {}}
+
+
 @functools.cache
 def management() -> Mapping[str, ManagementRow]:
     """Return the models that make and keep voices, by name."""
     facts = _read("management.json")
     rows = {}
     for name, own in facts["models"].items():
-        row = {"path": facts["path"], "preview": {}} | own
+        row = {"path": facts["path"], **_NO_SUCH_FACTS} | own
         row["prices"] = tuple(
             PriceRow(
                 amount=price["CNY"],
@@ -355,12 +366,18 @@ def language_type(tag: str | None) -> str:
         A value of :data:`LANGUAGE_TYPES`. A Chinese variety is ``Chinese``: the service has
         no name for it, the voice decides. ``Auto`` for None and for what has no name.
     """
-    if tag is None:
-        return AUTO
+    return AUTO if tag is None else LANGUAGE_TYPES.get(language_code(tag), AUTO)
+
+
+def language_code(tag: str) -> str:
+    """Return the two letters by which a BCP-47 *tag* is known where voices are made."""
     primary = tag.partition("-")[0].lower()
-    if primary in _OTHER_CHINESE:
-        return LANGUAGE_TYPES["zh"]
-    return LANGUAGE_TYPES.get(primary, AUTO)
+    return "zh" if primary in _OTHER_CHINESE else primary
+
+
+def languages_of_voice(own: str) -> tuple[str, ...]:
+    """Return the BCP-47 tags a voice speaks: *own*, its own language, and all the others."""
+    return tuple(dict.fromkeys((own, *LANGUAGE_TYPES)))
 
 
 _OTHER_CHINESE = {"cmn", *(tag.partition("-")[0] for tag in VARIETIES)}
