@@ -42,6 +42,14 @@ ROWS = [
     (404, "model_not_found", "", RequestRejected, False),
     (404, "WorkSpaceNotFound", "", SettingsError, False),
     (404, "NotFound", "", RequestRejected, False),
+    (400, "Audio.PreprocessError", "No segments meet minimum duration.", RequestRejected, False),
+    (400, "Audio.DecoderError", "", RequestRejected, False),
+    (400, "Audio.AudioRateError", "", RequestRejected, False),
+    (400, "Audio.DurationLimitError", "", RequestRejected, False),
+    (430, "Audio.AudioShortError", "", RequestRejected, False),
+    (430, "Audio.AudioSilentError", "", RequestRejected, False),
+    (400, "BadRequest.VoiceNotFound", "Voice 'a' not found.", RequestRejected, False),
+    (400, "VoiceNotFound", "Voice not found: a", RequestRejected, False),
     (429, "Throttling", "", RateLimited, True),
     (429, "Throttling.RateQuota", "", RateLimited, True),
     (429, "LimitRequests", "", RateLimited, True),
@@ -96,6 +104,23 @@ def test_every_row(status, code, message, kind, retryable):
 def test_no_code_is_left_out():
     """Every code that is known here has a row above."""
     assert {code for _, code, *_ in ROWS} >= set(CODES) - {"InternalError.Algo.InvalidParameter"}
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        ("Audio.PreprocessError", "3 s and more"),
+        ("Audio.DecoderError", "WAV of 16 bits, MP3 or M4A"),
+        ("Audio.AudioRateError", "24000 Hz or more"),
+        ("Audio.DurationLimitError", "at most 60 s"),
+        ("Audio.AudioShortError", "at least 3 s"),
+        ("Audio.AudioSilentError", "Nobody is heard"),
+        ("BadRequest.VoiceNotFound", "which voices there are"),
+    ],
+)
+def test_what_to_do_about_a_recording(code, advice):
+    """A refused recording, or a voice that is missing, comes with what to do about it."""
+    assert advice in error_of_body(400, {}, json.dumps({"code": code}).encode()).message
 
 
 @pytest.mark.parametrize(

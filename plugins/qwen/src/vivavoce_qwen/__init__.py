@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from vivavoce.authoring import SynthesizerInfo, hookimpl
+from vivavoce.authoring import SynthesizerInfo, VoiceCustomizerInfo, hookimpl
 from vivavoce_qwen.capabilities import MODELS, count_billed, list_voices, recognise_voice
+from vivavoce_qwen.offers import customizer_info
 
-__all__ = ["vivavoce_synthesizers"]
+__all__ = ["vivavoce_synthesizers", "vivavoce_voice_customizers"]
 
 
 @hookimpl
@@ -31,3 +32,9 @@ def vivavoce_synthesizers() -> list[SynthesizerInfo]:
             homepage="https://help.aliyun.com/zh/model-studio/qwen-tts",
         )
     ]
+
+
+@hookimpl
+def vivavoce_voice_customizers() -> list[VoiceCustomizerInfo]:
+    """Introduce what makes voices of one's own."""
+    return [customizer_info()]

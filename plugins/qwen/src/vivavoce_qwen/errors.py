@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from vivavoce.authoring import (
     CredentialError,
@@ -31,7 +31,16 @@ from vivavoce.authoring import (
     shorten,
 )
 
-__all__ = ["CODES", "Refusal", "error_of_body", "error_of_event", "read_refusal", "status_comment"]
+__all__ = [
+    "CODES",
+    "Refusal",
+    "as_object",
+    "error_of_body",
+    "error_of_event",
+    "read_refusal",
+    "request_id_of",
+    "status_comment",
+]
 
 _STATUS_COMMENT = re.compile(rb"HTTP_STATUS/([1-9][0-9]{2})")
 _LENGTH_LIMIT = re.compile(r"input length should be \[\d+, ?(\d{1,9})\]", re.IGNORECASE)
@@ -61,6 +70,10 @@ class Refusal:
 
 def _rejected(refusal: Refusal, said: str) -> VivavoceError:
     return RequestRejected(said, code=refusal.code or None, status=refusal.status)
+
+
+def _rejected_with(advice: str) -> _Maker:
+    return lambda refusal, said: _rejected(refusal, f"{said} {advice}")
 
 
 def _parameter(refusal: Refusal, said: str) -> VivavoceError:
@@ -106,6 +119,8 @@ def _algorithm(refusal: Refusal, said: str) -> VivavoceError:
 
 _Maker = Callable[[Refusal, str], VivavoceError]
 
+_NO_VOICE = _rejected_with("Look which voices there are, with the key that made it.")
+
 CODES: Mapping[str, _Maker] = {
     "InvalidParameter": _parameter,
     "InternalError.Algo.InvalidParameter": _parameter,
@@ -125,6 +140,17 @@ CODES: Mapping[str, _Maker] = {
     "model_not_found": _rejected,
     "WorkSpaceNotFound": _workspace,
     "NotFound": _rejected,
+    "BadRequest.VoiceNotFound": _NO_VOICE,
+    "VoiceNotFound": _NO_VOICE,
+    "Audio.PreprocessError": _rejected_with(
+        "The recording needs 3 s and more of one clear voice, and a transcript, if any, that "
+        "says what is spoken in it."
+    ),
+    "Audio.DecoderError": _rejected_with("Send WAV of 16 bits, MP3 or M4A."),
+    "Audio.AudioRateError": _rejected_with("Record at 24000 Hz or more."),
+    "Audio.DurationLimitError": _rejected_with("Record at most 60 s; 10 to 20 s do best."),
+    "Audio.AudioShortError": _rejected_with("Record at least 3 s; 10 to 20 s do best."),
+    "Audio.AudioSilentError": _rejected_with("Nobody is heard in the recording."),
     "Throttling": _throttled,
     "Throttling.RateQuota": _throttled,
     "Throttling.BurstRate": _throttled,
@@ -152,19 +178,28 @@ def status_comment(comment: SseComment) -> int | None:
     return int(match[1]) if match else None
 
 
-def error_of_body(status: int, headers: Mapping[str, str], body: bytes) -> VivavoceError:
+def error_of_body(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    wanted: str = "speech",
+    clean: Callable[[str], str] = str,
+) -> VivavoceError:
     """
-    Return the error for a reply that is none of ours to speak.
+    Return the error for a reply that does not hold what was asked for.
 
     Args:
         status: HTTP status; below 300 where the body is at fault.
         headers: Response headers, names in lower case.
         body: JSON, or events under an error's status, or whatever a proxy says.
+        wanted: What was asked for.
+        clean: Takes out of a text what must not be shown; called before anything is cut.
     """
-    refusal = read_refusal(status, headers, body)
+    refusal = read_refusal(status, headers, body, clean)
     if refusal.status < 300 and not refusal.code:
         kind = headers.get("content-type", "nothing that says what it is")
-        said = f"The service answered with neither speech nor an error ({kind})"
+        said = f"The service answered with neither {wanted} nor an error ({kind})"
         error: VivavoceError = UnexpectedReply(_with(said, refusal.message), status=status)
     else:
         error = _error_of(refusal, headers)
@@ -189,15 +224,23 @@ def error_of_event(
     return error
 
 
-def read_refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
-    """Return what *body* says, in whichever of the forms it comes."""
-    message = _as_object(body)
+def read_refusal(
+    status: int, headers: Mapping[str, str], body: bytes, clean: Callable[[str], str] = str
+) -> Refusal:
+    """Return what *body* says, in whichever of the forms it comes, passed through *clean*."""
+    message = as_object(body)
     if message is None and b"data:" in body:
         status, message = _of_events(status, body)
     if message:
-        return _refusal_of(message, status, headers)
-    said = "" if message == {} else shorten(body)
-    return Refusal(status=status, code="", message=said, request_id=_id_of({}, headers))
+        refusal = _refusal_of(message, status, headers)
+        return evolve(
+            refusal,
+            code=clean(refusal.code),
+            message=clean(refusal.message),
+            request_id=clean(refusal.request_id),
+        )
+    said = "" if message == {} else shorten(clean(body.decode("utf-8", "replace")).encode())
+    return Refusal(status=status, code="", message=said, request_id=request_id_of({}, headers))
 
 
 def _of_events(status: int, body: bytes) -> tuple[int, dict[str, Any] | None]:
@@ -206,12 +249,13 @@ def _of_events(status: int, body: bytes) -> tuple[int, dict[str, Any] | None]:
     for item in [*reader.feed(body), *reader.finish()]:
         if isinstance(item, SseComment):
             status = status_comment(item) or status
-        elif (message := _as_object(item.data)) is not None:
+        elif (message := as_object(item.data)) is not None:
             return status, message
     return status, None
 
 
-def _as_object(data: bytes | str) -> dict[str, Any] | None:
+def as_object(data: bytes | str) -> dict[str, Any] | None:
+    """Return the JSON object in *data*, or None where it is none."""
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):
@@ -224,20 +268,23 @@ def _refusal_of(message: Mapping[str, Any], status: int, headers: Mapping[str, s
     told = inner if isinstance(inner, dict) else message
     code = _text(told.get("code")) or _text(told.get("type"))
     text = _text(told.get("message")) or _text(told.get("msg"))
-    nested = _as_object(text) if text.startswith("{") else None
+    nested = as_object(text) if text.startswith("{") else None
     if nested:
         below = _refusal_of(nested, status, headers)
         code, text = code or below.code, below.message or text
     if code not in CODES and (match := _INNER_CODE.match(text)):
         code = match[1]
-    return Refusal(status=status, code=code, message=text, request_id=_id_of(message, headers))
+    return Refusal(
+        status=status, code=code, message=text, request_id=request_id_of(message, headers)
+    )
 
 
 def _text(value: object) -> str:
     return "" if value is None or isinstance(value, dict | list) else str(value)
 
 
-def _id_of(message: Mapping[str, Any], headers: Mapping[str, str]) -> str:
+def request_id_of(message: Mapping[str, Any], headers: Mapping[str, str]) -> str:
+    """Return the service's id of a request, from its answer or the headers, or an empty string."""
     return (
         _text(message.get("request_id"))
         or headers.get("x-request-id", "")
