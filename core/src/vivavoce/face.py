@@ -152,7 +152,7 @@ class ClientCore:
         self._runtime: Runtime | None = None
         self._synthesizer: Synthesizer | None = None
         self._is_closed = False
-        self._warm: list[SessionRun] = []
+        self._warm: list[NativeSession] = []
 
     def plan(self, text: str, wishes: Mapping[str, Any]) -> Plan:
         """Return how *text* would be spoken; refusals are in it."""
@@ -198,7 +198,7 @@ class ClientCore:
             self.runtime(),
             timeouts=self.timeouts,
             retry=self.retry,
-            middleware=compose(self.registry, plan),
+            new_middleware=partial(compose, self.registry, plan),
             announcer=Announcer(self.registry, plan),
         )
 
@@ -221,10 +221,9 @@ class ClientCore:
 
     async def prewarm(self, plan: Plan) -> bool:
         """Open a session for *plan* ahead; False where there is nothing to open."""
-        plan.check()
-        if not self.model.capabilities.stream_in:
-            return False
         run = self.session(plan)
+        if not isinstance(run, NativeSession):
+            return False
         await run.open()
         self._warm.append(run)
         if self._is_closed:  # meanwhile: nobody else would close it

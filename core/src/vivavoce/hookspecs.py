@@ -64,6 +64,8 @@ class PipelineSpec:
         """
         Return something that sees each chunk, or None. Once per synthesis, before it.
 
+        A session that was interrupted goes on with others, so that nothing held back is heard.
+
         What the hooks return is composed in call order (``tryfirst`` is nearest
         to the provider).
         """

@@ -257,6 +257,20 @@ def test_never_asks_again_after_audio(face):
     assert len(fake.requests) == 1
 
 
+def test_never_asks_again_after_compressed_audio(face):
+    """Nor is a later request asked again, though compressed audio has no seconds."""
+    answers = iter([[b"frames of one"], [ProviderUnavailable("down")], [b"frames of two"]])
+    claims = attrs.evolve(
+        FAKE_CAPABILITIES, containers=yes("raw", "mp3"), encodings=yes("pcm_s16le", "mp3")
+    )
+    fake = FakeProvider(lambda _: next(answers), capabilities=claims).with_card(segment_chars=10)
+    chunks, _, error = face.read(
+        face.client(fake, retry=Retry(first_wait_s=0)), "Number one. Number two.", format="mp3"
+    )
+    assert isinstance(error, ProviderUnavailable)
+    assert b"".join(chunk.data for chunk in chunks) == b"frames of one"
+
+
 class Holder:
     """Holds all audio back until the end."""
 
@@ -516,7 +530,7 @@ def test_an_error_waits_for_the_audio_before_it(face):
 
 
 def test_facts_before_a_failure_are_kept(face):
-    """What a reply told before it failed is in the report that observers get."""
+    """What a reply told before it failed is in the report, also in that of observers."""
     heard = []
 
     class Observer:
@@ -526,5 +540,6 @@ def test_facts_before_a_failure_are_kept(face):
 
     facts = Facts(usage={"characters": 3.0}, other={"place": "here"})
     fake = provider_with(lambda _: [facts, Failed(RequestRejected("No."))])
-    face.read(face.client(fake, plugins=[Observer()]), "Hello")
+    _, report, _ = face.read(face.client(fake, plugins=[Observer()]), "Hello")
     assert heard == [({"place": ("here",)}, {"characters": 3.0})]
+    assert (report.facts, report.usage) == heard[0]

@@ -24,6 +24,7 @@ from vivavoce.audio.convert import decode
 from vivavoce.authoring import AudioData, Exchange, Facts, Finished, LocalCall, Synthesizer
 from vivavoce.model.card import Price
 from vivavoce.model.report import End
+from vivavoce.model.timing import Mark
 from vivavoce.pipeline.retry import Retry
 from vivavoce.pipeline.session import _AHEAD
 from vivavoce.settings import Settings, Timeouts
@@ -300,6 +301,24 @@ def test_marks_index_the_whole(world):
     assert [mark.start_s for mark in marks] == pytest.approx(expected)
 
 
+def test_marks_behind_the_last_audio(world):
+    """Marks that come after the last audio are given with the end."""
+    mark = Mark(kind="word", start_s=0.0, end_s=99.0, text_start=0, text_end=4)
+    fake = FakeProvider(lambda request: [samples_of(request.text), mark])
+
+    async def body():
+        async with world.session(world.client(fake)) as session:
+            await session.send("One. Two.")
+            await session.finish()
+            return await read(session)
+
+    chunks = world.run(body)
+    marks = [mark for chunk in chunks for mark in chunk.marks]
+    assert [(mark.text_start, mark.text_end) for mark in marks] == [(0, 4), (5, 9)]
+    assert [mark.end_s for mark in marks] == pytest.approx([0.025, 0.045])
+    assert data_of(chunks) == samples_of("One. Two.")
+
+
 @pytest.mark.parametrize("format_", ["wav", "mulaw"])
 def test_one_container(world, format_):
     """A container is begun once for the whole session; its audio is that of the whole text."""
@@ -519,6 +538,24 @@ def test_a_source_is_not_read_ahead_of_a_reader(world):
     assert world.run(body) <= _AHEAD + 3
 
 
+def test_one_reader():
+    """A second reader beside one that waits is refused."""
+    go_on, world = threading.Event(), AsyncWorld()
+
+    async def body():
+        async with world.client(gated({"One.": go_on})).session() as session:
+            await session.send("One.")
+            await session.finish()
+            reading = asyncio.create_task(read(session))
+            await asyncio.sleep(0)  # so that it waits
+            with pytest.raises(StreamStateError, match="one reader"):
+                await anext(session)
+            go_on.set()
+            return data_of(await reading)
+
+    assert world.run(body) == samples_of("One.")
+
+
 # Interruption
 
 
@@ -621,6 +658,36 @@ def test_all_was_spoken(world):
     first, second_told = world.run(body)
     assert first.spoken_chars == 5
     assert second_told == first
+
+
+def test_closed_just_before_an_interruption(world):
+    """An interruption that finds the session closed begins nothing that nobody would end."""
+
+    class Late:
+        """A lock before which another closes the session."""
+
+        def __init__(self, run):
+            self._run, self._lock = run, run._lock
+
+        def __enter__(self):
+            self._run._lock = self._lock
+            self._run._is_closed = True
+            self._lock.acquire()
+
+        def __exit__(self, *_error):
+            self._lock.release()
+
+    async def body():
+        async with world.session(world.client(FakeProvider())) as session:
+            run = session._run if world.name == "async" else session._session._run
+            line = run._line
+            run._lock = Late(run)
+            with pytest.raises(StreamStateError, match="over"):
+                await session.interrupt()
+            assert run._line is line
+            run._is_closed = False
+
+    world.run(body)
 
 
 def test_text_after_finish_and_interrupt(world):
@@ -754,6 +821,22 @@ def test_what_cannot_be_sent(world, text):
             return data_of(await read(session))
 
     assert world.run(body) == samples_of("One, two.")
+
+
+def test_the_last_text_cannot_be_cut(world):
+    """A session whose last text cannot be sent is not finished, and goes on without it."""
+
+    async def body():
+        async with world.session(world.client(FakeProvider()), segment_chars=1) as session:
+            with pytest.raises(InvalidValue, match="too small"):
+                await session.send("e\u0301")
+            with pytest.raises(InvalidValue, match="too small"):
+                await session.finish()
+            await session.clear()
+            await session.finish()
+            return await read(session)
+
+    assert world.run(body) == []
 
 
 def test_calls_out_of_turn(world):

@@ -6,6 +6,7 @@ thread, no clock. So a test says what happens between which two steps, and what 
 """
 
 import struct
+import threading
 import types
 from asyncio import CancelledError
 from collections import Counter, deque
@@ -45,6 +46,7 @@ from vivavoce.authoring import (
     TimedOut,
     TruncatedAudio,
     TurnEnded,
+    UnexpectedReply,
     WebSocketCall,
     yes,
 )
@@ -334,7 +336,13 @@ class World:
     """A client's inside over memory, and one session of it."""
 
     def __init__(
-        self, exchange=WordExchange, retry=3, format_="pcm", sample_rate_hz=None, **limits
+        self,
+        exchange=WordExchange,
+        retry=3,
+        format_="pcm",
+        sample_rate_hz=None,
+        plugins=(),
+        **limits,
     ):
         capabilities = attrs.evolve(FAKE_CAPABILITIES, stream_in=yes())
         fake = FakeProvider(capabilities=capabilities)
@@ -360,7 +368,7 @@ class World:
             retry=Retry(attempts=retry),
             strict=False,
             settings=Settings(),
-            registry=fake.registry(self.ears),
+            registry=fake.registry(self.ears, *plugins),
         )
         wishes = {"format": format_, "sample_rate_hz": sample_rate_hz}
         self.plan = self.core.session_plan(wishes)
@@ -533,6 +541,70 @@ def test_a_torn_end():
         world.do("next_chunk")
 
 
+def test_an_error_of_no_audio_counts_what_was_given():
+    """The error of a session that stayed silent tells how much text that was."""
+    world = World().opened()
+    world.do("send", "One. ")
+    world.do("send", "Two.")
+    world.do("finish")
+    world.live.tell("end")
+    with pytest.raises(NoAudio, match="for 9 characters"):
+        world.do("next_chunk")
+
+
+def test_what_was_billed_is_told_of_a_failed_end():
+    """The report keeps what was billed, though the end of it was refused."""
+    world = World().opened()
+    world.do("send", "One.")
+    world.do("finish")
+    world.live.tell("turn", "end")
+    with pytest.raises(NoAudio):
+        world.do("next_chunk")
+    assert world.session.report.usage == {"turns": 1.0}
+
+
+def test_flush_after_the_last_text():
+    """What was finished is spoken: a flush sends nothing more."""
+    world = World().opened()
+    world.do("send", "One.")
+    world.do("finish")
+    world.do("flush")
+    assert world.live.sent == ["hello", "One.", "/finish"]
+
+
+def test_clear_after_the_last_text():
+    """What was finished is not taken back, and it is said what would give it up."""
+    world = World().opened()
+    world.do("send", "One.")
+    world.do("finish")
+    with pytest.raises(StreamStateError, match="Interrupt it"):
+        world.do("clear")
+    assert world.live.sent == ["hello", "One.", "/finish"]
+
+
+def test_the_end_is_taken_with_the_lock():
+    """No other thread interrupts a session while it takes its end."""
+    world = World().opened()
+    world.do("finish")
+    world.live.tell("end")
+    complete, was_free = world.session._complete, []
+
+    def look():
+        was_free.append(world.session._lock.acquire(blocking=False))
+        if was_free[-1]:
+            world.session._lock.release()
+
+    def noting():
+        other = threading.Thread(target=look)
+        other.start()
+        other.join()
+        complete()
+
+    world.session._complete = noting
+    assert world.do("next_chunk") is None
+    assert was_free == [False]
+
+
 # Interruption
 
 
@@ -582,6 +654,67 @@ def test_an_interruption_goes_on_elsewhere():
     assert before.is_closed
     assert before.sent == ["hello", "One."]
     assert world.live.sent == ["hello again", "Two."]
+
+
+def test_the_old_connection_is_cut_first():
+    """The connection of before is cut before another is there: what it makes is billed."""
+    world = World().opened()
+    world.do("send", "One.")
+    world.runtime.is_held = True
+    interrupting = world.begin("interrupt")
+    assert not interrupting.is_done
+    assert world.live.is_closed
+    world.runtime.is_held = False
+    interrupting.result()
+
+
+class Delay:
+    """A plugin whose middleware gives each chunk when the next has come."""
+
+    @hookimpl
+    def vivavoce_stream_middleware(self):
+        return Delaying()
+
+
+class Delaying:
+    def __init__(self):
+        self._held = []
+
+    def feed(self, chunk):
+        given, self._held = self._held, [chunk]
+        return given
+
+    def finish(self):
+        return self._held
+
+
+def test_what_middleware_holds_back_is_dropped():
+    """Audio that middleware held back when the session was interrupted is never heard."""
+    world = World(plugins=[Delay()]).opened()
+    world.do("send", "One.")
+    world.live.audio(A)
+    waiting = world.begin("next_chunk")
+    world.do("interrupt")
+    world.do("send", "Two.")
+    world.do("finish")
+    world.live.audio(B)
+    world.live.tell("end")
+    assert waiting.result().data == B
+    assert world.do("next_chunk") is None
+
+
+def test_silence_after_an_interruption():
+    """Text after an interruption that nothing is heard of is an error, whatever was before."""
+    world = World().opened()
+    world.do("send", "One.")
+    world.live.audio(A)
+    world.do("next_chunk")
+    world.do("interrupt")
+    world.do("send", "Two.")
+    world.do("finish")
+    world.live.tell("end")
+    with pytest.raises(NoAudio):
+        world.do("next_chunk")
 
 
 def test_a_reader_stays_through_an_interruption():
@@ -844,6 +977,19 @@ def test_lost_after_text_was_taken():
         world.do("send", "Two.")
 
 
+def test_each_interruption_has_its_own_attempts():
+    """However often a session was interrupted, what waits for text is connected again."""
+    world = World(retry=2).opened()
+    waiting = world.begin("next_chunk")
+    for _ in range(3):
+        world.live.end(1001, "idle")
+        world.go_on(waiting)
+        world.do("interrupt")
+    world.do("send", "One.")
+    world.live.audio(A)
+    assert waiting.result().data == A
+
+
 def test_not_asked_for_again():
     """With one attempt nothing is made again."""
     world = World(retry=1).opened()
@@ -902,6 +1048,21 @@ def test_sending_finds_the_connection_lost():
     assert world.live.sent == ["hello again", "One."]
     world.live.audio(A)
     assert waiting.result().data == A
+
+
+@pytest.mark.parametrize("kind", [ConnectFailed, UnexpectedReply])
+def test_sending_finds_any_end(kind):
+    """Whatever a giver finds wrong with the connection is for the reader to tell."""
+    world = World().opened()
+
+    async def refuse(_data):
+        raise kind("It ended.")
+
+    world.live.send = refuse
+    world.do("send", "One.")
+    world.live.tell("fail why")
+    with pytest.raises(ProviderUnavailable, match="why"):
+        world.do("next_chunk")
 
 
 def test_an_error_comes_after_the_audio():
@@ -1636,6 +1797,12 @@ class SessionMachine(RuleBasedStateMachine):
             self.done()
         self.runtime.live.tell("end")
         self.settle()
+
+    @precondition(lambda self: self.may_end() and len(self.responses) < 200)
+    @rule()
+    def speak_and_end(self):
+        self.audio([2])
+        self.end()
 
     # What always holds
 

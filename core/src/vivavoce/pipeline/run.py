@@ -102,6 +102,13 @@ class _Request:
             self.is_heard = not self.exchange.format.is_pcm or is_audible(self._unheard)
         self._unheard = data
 
+    def forget_audio(self) -> None:
+        """Be as before any audio came."""
+        if self.aligner is not None:
+            self.aligner = Aligner(self.exchange.format.frame_bytes)
+        self._unheard, self.is_heard, self.audio_bytes = b"", False, 0
+        self.marks.clear()
+
 
 class SpeechRun:
     """
@@ -264,8 +271,9 @@ class SpeechRun:
     async def _go_on_after(self, error: VivavoceError) -> bool:
         """Make ready to ask again; False where that must not be, or cannot help."""
         request = self._request
-        # Once audio has come, asking again could say it twice.
-        if request is None or self._given_s > 0 or request.audio_bytes > 0:
+        # Once audio has come, asking again could say it twice. Bytes: compressed audio has no
+        # seconds here.
+        if request is None or self._given_bytes > 0 or request.audio_bytes > 0:
             return False
         if isinstance(error, TextTooLong):
             return await self._cut_smaller(request, error)
@@ -484,8 +492,6 @@ class SpeechRun:
         self._check_end(request)
         self._held_marks += self._last_marks(request)
         self._before_request_bytes += request.audio_bytes
-        self._usage = _sum(self._usage, request.usage)
-        self._facts = _joined(self._facts, request.facts)
         self._count += 1
         self._characters += self._characters_of(request)
         await self._drop_request()
@@ -500,7 +506,7 @@ class SpeechRun:
             what = "only silence" if request.audio_bytes else "no audio at all"
             msg = (
                 f"{self.plan.info.name!r} said it was done but gave {what} for "
-                f"{len(request.segment.text)} characters. The text may be in a script it "
+                f"{self._characters_of(request)} characters. The text may be in a script it "
                 "does not read."
             )
             raise NoAudio(msg)
@@ -620,6 +626,9 @@ class SpeechRun:
     async def _drop_request(self) -> None:
         request, self._request = self._request, None
         if request is not None:
+            # What was billed is billed, however it ended.
+            self._usage = _sum(self._usage, request.usage)
+            self._facts = _joined(self._facts, request.facts)
             await self._close_conversation(request)
 
     async def _close_conversation(self, request: _Request) -> None:

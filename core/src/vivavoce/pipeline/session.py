@@ -11,26 +11,27 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import AsyncIterable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, cast
 
 from attrs import frozen
 
 from vivavoce.audio.convert import Stage, converter
-from vivavoce.audio.pcm import Aligner
 from vivavoce.errors import (
     ConnectionLost,
     InvalidValue,
     StreamStateError,
     TimedOut,
     TransportError,
+    UnexpectedReply,
     VivavoceError,
 )
 from vivavoce.model.audio import AudioFormat, Chunk, Container
 from vivavoce.model.report import End, Report
 from vivavoce.model.secret import Secret
 from vivavoce.model.timing import Mark
+from vivavoce.pipeline.middleware import Middleware
 from vivavoce.pipeline.plan import Plan
 from vivavoce.pipeline.run import SpeechRun, duration_s
 from vivavoce.text.segment import Segment, Segmenter
@@ -130,10 +131,6 @@ class SessionRun(ABC):
     @abstractmethod
     async def close(self) -> None:
         """Leave: cut what is open, free what is held. Harmless when repeated."""
-
-    @abstractmethod
-    async def is_usable(self) -> bool:
-        """Whether a session that was opened ahead is still open; reads what has come."""
 
     async def wait_for_room(self) -> None:  # noqa: B027 - most take what comes
         """Wait until more text is wanted. For a source, which would else be read at once."""
@@ -239,14 +236,6 @@ class SharedRun(SpeechRun):
             await self._close_conversation(request)
             raise _over()
 
-    async def _drop_request(self) -> None:
-        request = self._request
-        if request is not None and not request.is_finished:
-            # What was billed is billed, though the end was not waited for.
-            so_far = self.report
-            self._usage, self._facts = dict(so_far.usage), dict(so_far.facts)
-        await super()._drop_request()
-
     async def _fail(self, error: BaseException) -> None:
         if self._end is None:
             await super()._fail(error)
@@ -261,15 +250,31 @@ def _over() -> StreamStateError:
     return StreamStateError("This session is over. Make a new one.")
 
 
+def _is_read_already() -> StreamStateError:
+    return StreamStateError("This session is being read already. A session has one reader.")
+
+
 def _finished() -> StreamStateError:
     return StreamStateError("This session was finished: it takes no more text. Make a new one.")
 
 
 class NativeSession(SharedRun, SessionRun):
-    """A session over one duplex exchange; see :class:`SpeechRun` for its arguments."""
+    """
+    A session over one duplex exchange; see :class:`SpeechRun` for its other arguments.
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+    Args:
+        new_middleware: Makes what sees each chunk, at first and after each interruption: of
+            what is given up nothing may be held back.
+    """
+
+    def __init__(
+        self,
+        *arguments: Any,
+        new_middleware: Callable[[], Sequence[Middleware]],
+        **options: Any,
+    ) -> None:
+        super().__init__(*arguments, middleware=new_middleware(), **options)
+        self._new_middleware = new_middleware
         self._lock = threading.RLock()
         # While another connection is made in place of one; closed when it is there.
         self._gate: Channel | None = None
@@ -277,7 +282,6 @@ class NativeSession(SharedRun, SessionRun):
         self._hearing: Conversation | None = None
         self._given: list[tuple[str, str]] = []
         self._sent_chars = 0
-        self._counted_chars = 0
         self._has_speakable = False
         self._has_unflushed = False
         self._owed_since: float | None = None
@@ -315,11 +319,17 @@ class NativeSession(SharedRun, SessionRun):
             await self._do("send", text)
 
     async def flush(self) -> None:
-        """Have what was given spoken now."""
-        await self._do("flush")
+        """Have what was given spoken now; after :meth:`finish` it is, without being told."""
+        self._check_open()
+        if not self._is_finishing:
+            await self._do("flush")
 
     async def clear(self) -> None:
         """Drop what was given and not yet spoken."""
+        self._check_open()
+        if self._is_finishing:
+            msg = "This session was finished: what was given is not taken back. Interrupt it."
+            raise StreamStateError(msg)
         await self._do("clear")
 
     async def finish(self) -> None:
@@ -327,6 +337,10 @@ class NativeSession(SharedRun, SessionRun):
         if self._is_finishing:
             return
         await self._do("finish")
+
+    def _check_open(self) -> None:
+        if self._end is not None:
+            raise _over()
 
     async def _do(self, what: str, text: str = "") -> None:
         while (asked := self._ask(what, text)) is None:
@@ -379,7 +393,7 @@ class NativeSession(SharedRun, SessionRun):
         try:
             for message in messages:
                 await conversation.send(message.data)
-        except (ConnectionLost, StreamStateError):
+        except (TransportError, UnexpectedReply, StreamStateError):
             # The reader finds the same end, with its reason, and decides.
             if self._end is not None:
                 raise
@@ -403,8 +417,7 @@ class NativeSession(SharedRun, SessionRun):
 
     async def _fill_once(self) -> None:
         if self._is_busy:
-            msg = "This session is being read already. A session has one reader."
-            raise StreamStateError(msg)
+            raise _is_read_already()
         self._is_busy = True
         try:
             await self._fill()
@@ -417,7 +430,7 @@ class NativeSession(SharedRun, SessionRun):
             return
         request = self._request
         if request is None:
-            self._complete()
+            self._take_end()
             return
         conversation = request.conversation
         if conversation is None:
@@ -430,6 +443,12 @@ class NativeSession(SharedRun, SessionRun):
             await self._lost(conversation, error)
         else:
             await self._take(request, conversation, event)
+
+    def _take_end(self) -> None:
+        # With the lock, so that it is not interrupted in another thread meanwhile.
+        with self._lock:
+            if self._gate is None and self._request is None and self._end is None:
+                self._complete()
 
     async def _take(self, request: Any, conversation: Conversation, event: Event) -> None:
         # With the lock, so that nothing of it is taken after an interruption in another thread.
@@ -518,7 +537,7 @@ class NativeSession(SharedRun, SessionRun):
 
     async def _change(self, call: Call | None) -> None:
         """
-        Open *call*, let go of the conversation of before, and give again what was given.
+        Let go of the conversation of before, open *call*, and give again what was given.
 
         Without a call the exchange has ended, and another is made.
         """
@@ -536,12 +555,10 @@ class NativeSession(SharedRun, SessionRun):
         request = self._request
         if request is None:
             raise _over()
-        before = request.conversation
-        try:
-            await self._call(call)
-        finally:
-            if before is not None and before is not request.conversation:
-                await before.close()
+        if request.conversation is not None:
+            # First, since what the provider makes until then is billed.
+            await request.conversation.close()
+        await self._call(call)
 
     async def interrupt(self) -> Interruption:
         """Give up all that is being said and all that was to be; the session goes on."""
@@ -571,9 +588,9 @@ class NativeSession(SharedRun, SessionRun):
 
     def _drop(self) -> Call | None:
         """Forget what was to be said; return what to go on with, None after an end."""
+        self._check_open()
         request = self._request
-        if self._end is not None:
-            raise _over()
+        self._middleware = self._new_middleware()
         if self._ready:
             # Time goes on from what was handed out.
             self._given_bytes = round(self._ready[0].start_s * self._bytes_per_s)
@@ -583,18 +600,16 @@ class NativeSession(SharedRun, SessionRun):
         if self.format.container is Container.RAW:
             self._stage = converter(self.plan.source, self.format, gain_db=self.plan.gain_db)
         self._given.clear()
+        self._attempt = 1
         self._owed_since, self._is_flushed, self._is_finishing = None, False, False
         self._has_unflushed = self._has_speakable = False
         if request is None:
             return None
-        if request.aligner is not None:
-            request.aligner = Aligner(request.exchange.format.frame_bytes)
-        request.marks.clear()
-        request.audio_bytes = 0
+        request.forget_audio()
         return cast(DuplexExchange, request.exchange).interrupt()
 
     async def is_usable(self) -> bool:
-        """Whether it is still open; reads what has come meanwhile."""
+        """Whether it is still open, though it was opened ahead; reads what has come meanwhile."""
         while self._request is not None and self._end is None:
             self._hearing = self._current()
             try:
@@ -652,9 +667,7 @@ class NativeSession(SharedRun, SessionRun):
             super()._check_end(request)
 
     def _characters_of(self, request: Any) -> int:  # noqa: ARG002 - all that was given to it
-        count = self._sent_chars - self._counted_chars
-        self._counted_chars = self._sent_chars
-        return count
+        return self._sent_chars - self._characters
 
 
 def _asked(exchange: DuplexExchange, what: str, text: str) -> list[SendMessage]:
@@ -714,6 +727,7 @@ class EmulatedSession(SessionRun):
         self._segmenter_start = 0
         self._stage = self._new_stage()
         self._line = _Line(runtime)
+        self._is_busy = False
         self._is_closed = False
         self._sent_chars = 0
         self._spoken_chars = 0
@@ -793,8 +807,8 @@ class EmulatedSession(SessionRun):
         if self._line.is_finishing or self._is_closed:
             return
         with self._lock:
-            self._line.is_finishing = True
             await self.flush()
+            self._line.is_finishing = True
 
     async def _tell(self) -> None:
         """Wake the maker; a wake-up that is waiting already will do for this one too."""
@@ -853,6 +867,15 @@ class EmulatedSession(SessionRun):
 
     async def next_chunk(self) -> Chunk | None:
         """Return the next chunk, or None at the end."""
+        if self._is_busy:
+            raise _is_read_already()
+        self._is_busy = True
+        try:
+            return await self._next()
+        finally:
+            self._is_busy = False
+
+    async def _next(self) -> Chunk | None:
         while self._end is None:
             line = self._line
             item = await line.items.get()
@@ -885,11 +908,10 @@ class EmulatedSession(SessionRun):
         self._held_marks += tuple(
             mark.shifted(seconds=self._before_s, characters=sentence.start) for mark in chunk.marks
         )
-        return self._chunk(self._stage.feed(chunk.data), start_s)
+        data = self._stage.feed(chunk.data)
+        return self._chunk(data, start_s) if data else None
 
-    def _chunk(self, data: bytes, start_s: float) -> Chunk | None:
-        if not data:
-            return None
+    def _chunk(self, data: bytes, start_s: float) -> Chunk:
         marks, self._held_marks = self._held_marks, ()
         return Chunk(data=data, start_s=start_s, marks=marks)
 
@@ -897,7 +919,9 @@ class EmulatedSession(SessionRun):
         self._ended_s = self._runtime.now()
         if isinstance(thing, End):
             self._end = thing
-            return self._chunk(self._stage.finish(), self._audio_s)
+            rest = self._stage.finish()
+            # Marks that came behind the last audio would else be lost.
+            return self._chunk(rest, self._audio_s) if rest or self._held_marks else None
         self._end = End.FAILED
         if isinstance(thing, VivavoceError):
             # The run knew of one sentence only.
@@ -906,8 +930,9 @@ class EmulatedSession(SessionRun):
 
     async def interrupt(self) -> Interruption:
         """Give up all that is being said and all that was to be; the session goes on."""
-        self._check_open()
         with self._lock:
+            # Else a maker would be begun that nobody ends.
+            self._check_open()
             last = self._now_heard
             if last is not None and last.is_made and last.heard == last.made:
                 self._spoken_chars += len(last.text)
@@ -948,10 +973,6 @@ class EmulatedSession(SessionRun):
             if self._end is None:
                 self._end, self._ended_s = End.CANCELLED, self._runtime.now()
         await self._stop(self._line)
-
-    async def is_usable(self) -> bool:
-        """Whether it is still open: nothing of it can have been lost."""
-        return not self._is_closed
 
     def _check_open(self) -> None:
         if self._is_closed or self._end is not None:
