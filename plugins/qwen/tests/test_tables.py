@@ -242,6 +242,22 @@ def test_management_models(name):
     assert f"{row.free_voices['count']} creations" in spec["price"]["free"]
     for key, limit in spec.get("limits", {}).items():
         assert row.limits[key.replace("_chars", "_characters")] == limit
+    assert list(row.description_languages) == spec.get("description_languages", [])
+    recording = spec.get("recording")
+    assert bool(row.recording) == bool(recording)
+    if recording:
+        for key in ("media_types", "wav_bits"):
+            assert row.recording[key] == recording[key], key
+        assert list(row.recording["media_types"]) == list(recording["media_types"])
+        assert row.recording["channels"] == recording["max_channels"]
+        assert row.recording["advised_s"] == recording["advised_seconds"]
+        assert row.recording["takes_url"] is recording["url"]
+        assert row.limits["audio_s_minimum"] == recording["min_seconds"]
+        assert row.limits["audio_s"] == recording["max_seconds"]
+        assert row.limits["sample_rate_hz_minimum"] == recording["min_sample_rate"]
+        assert row.limits["audio_bytes"] == recording["max_encoded_bytes_below"]
+        source = tables.SOURCES[row.recording["evidence"]].source
+        assert source.removeprefix("https://www.") in recording["source"]
     preview = spec.get("preview")
     assert bool(row.preview) == bool(preview)
     if preview:
