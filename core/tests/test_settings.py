@@ -23,8 +23,19 @@ def config(tmp_path, monkeypatch):
 
 
 def test_no_file_is_no_error(config):
-    """Without a file the settings are the defaults."""
-    assert Settings() == load_settings()
+    """Without a file the settings are the defaults, and the voice book has its usual place."""
+    found = load_settings()
+    assert found.voice_book is not None
+    assert found.voice_book.name == "voices.toml"
+    assert attrs.evolve(found, voice_book=None) == Settings()
+
+
+def test_the_voice_book_is_where_it_is_set(config, monkeypatch, tmp_path):
+    """The setting is read beside the file it stands in; the variable goes before it."""
+    config('voice_book = "mine.toml"\n')
+    assert load_settings().voice_book == tmp_path / "mine.toml"
+    monkeypatch.setenv("VIVAVOCE_VOICES", str(tmp_path / "other.toml"))
+    assert load_settings().voice_book == tmp_path / "other.toml"
 
 
 def test_reads_a_file(config):
@@ -57,6 +68,7 @@ def test_environment_wins(config, monkeypatch):
         ("default = 3", "default is a selector in quotes"),
         ("defualt = 'x'", "defualt is no setting; known are default"),
         ("providers = 1", "providers is a table"),
+        ("voice_book = 1", "voice_book is a path in quotes"),
         ("[providers]\nacme = 1", "providers.acme is a table"),
         ("[providers.acme]\nregion = 1", "providers.acme.region is a string"),
         ("[timeouts]\nfirst = 1", "timeouts.first is not one of connect_s"),

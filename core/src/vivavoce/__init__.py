@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vivavoce.api import save, say
     from vivavoce.audio.result import Audio
     from vivavoce.blocking import Client, Session, SpeechStream, Voices
+    from vivavoce.book import Alias, BookedVoice, VoiceBook
     from vivavoce.catalogue import FoundModel, capabilities, find_models, providers
     from vivavoce.client import AsyncClient, AsyncSession, AsyncSpeechStream, AsyncVoices
     from vivavoce.errors import (
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
         UsageError,
         VivavoceError,
     )
-    from vivavoce.face import Wishes
+    from vivavoce.face import CloneWishes, DesignWishes, Wishes
     from vivavoce.model.audio import AudioFormat, Chunk, Container, Encoding
     from vivavoce.model.capability import Capabilities, Claim, Evidence, Support
     from vivavoce.model.card import ModelCard, Option, Price
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
     from vivavoce.model.timing import Mark, MarkKind, MarkOrigin
     from vivavoce.model.utterance import Utterance
     from vivavoce.model.voice import Gender, Voice, VoiceOrigin
+    from vivavoce.pipeline.customize import NewVoice, VoicePlan
     from vivavoce.pipeline.middleware import Middleware
     from vivavoce.pipeline.plan import Estimate, Plan
     from vivavoce.pipeline.retry import Retry
@@ -125,7 +127,8 @@ _HOMES = {
         "UsageError",
         "VivavoceError",
     ),
-    "face": ("Wishes",),
+    "book": ("Alias", "BookedVoice", "VoiceBook"),
+    "face": ("CloneWishes", "DesignWishes", "Wishes"),
     "model.audio": ("AudioFormat", "Chunk", "Container", "Encoding"),
     "model.capability": ("Capabilities", "Claim", "Evidence", "Support"),
     "model.card": ("ModelCard", "Option", "Price"),
@@ -145,6 +148,7 @@ _HOMES = {
     "model.timing": ("Mark", "MarkKind", "MarkOrigin"),
     "model.utterance": ("Utterance",),
     "model.voice": ("Gender", "Voice", "VoiceOrigin"),
+    "pipeline.customize": ("NewVoice", "VoicePlan"),
     "pipeline.middleware": ("Middleware",),
     "pipeline.plan": ("Estimate", "Plan"),
     "pipeline.retry": ("Retry",),
@@ -156,12 +160,14 @@ _HOMES = {
 
 __all__ = [
     "Advice",
+    "Alias",
     "AsyncClient",
     "AsyncSession",
     "AsyncSpeechStream",
     "AsyncVoices",
     "Audio",
     "AudioFormat",
+    "BookedVoice",
     "BrokenPlugin",
     "Capabilities",
     "CapabilityError",
@@ -169,6 +175,7 @@ __all__ = [
     "Claim",
     "Client",
     "CloneOffer",
+    "CloneWishes",
     "ConnectFailed",
     "ConnectionLost",
     "Consent",
@@ -176,6 +183,7 @@ __all__ = [
     "CredentialError",
     "Decision",
     "DesignOffer",
+    "DesignWishes",
     "Encoding",
     "End",
     "EngineFailed",
@@ -196,6 +204,7 @@ __all__ = [
     "Middleware",
     "MissingDependency",
     "ModelCard",
+    "NewVoice",
     "NoAudio",
     "Option",
     "OutputError",
@@ -238,8 +247,10 @@ __all__ = [
     "Utterance",
     "VivavoceError",
     "Voice",
+    "VoiceBook",
     "VoiceCustomizerInfo",
     "VoiceOrigin",
+    "VoicePlan",
     "Voices",
     "Wishes",
     "advise",

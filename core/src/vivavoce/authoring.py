@@ -116,7 +116,7 @@ if TYPE_CHECKING:
     )
     from vivavoce.wire.local import LocalCall, LocalEnd, LocalOutput, LocalSink
     from vivavoce.wire.sse import SseComment, SseEvent, SseReader
-    from vivavoce.wire.task import Reply, Task
+    from vivavoce.wire.task import Done, Reply, Task
     from vivavoce.wire.websocket import MessageReceived, PeerClosed, SocketOpened, WebSocketCall
 
 _HOMES = {
@@ -222,7 +222,7 @@ _HOMES = {
     ),
     "wire.local": ("LocalCall", "LocalEnd", "LocalOutput", "LocalSink"),
     "wire.sse": ("SseComment", "SseEvent", "SseReader"),
-    "wire.task": ("Reply", "Task"),
+    "wire.task": ("Done", "Reply", "Task"),
     "wire.websocket": ("MessageReceived", "PeerClosed", "SocketOpened", "WebSocketCall"),
 }
 
@@ -246,6 +246,7 @@ __all__ = [
     "CredentialError",
     "DesignOffer",
     "DesignRequest",
+    "Done",
     "DuplexExchange",
     "Encoding",
     "EngineFailed",

@@ -23,6 +23,7 @@ __all__ = [
     "find_models",
     "find_voices",
     "get_voice",
+    "origin_named",
     "providers",
 ]
 
@@ -152,7 +153,7 @@ def find_voices(
         InvalidValue: If *origin* is none.
         UnknownModel: If there is no such model.
     """
-    wanted_origin = None if origin is None else _origin(origin)
+    wanted_origin = None if origin is None else origin_named(origin)
     wanted_model = None if model is None else registry.model(info, model).name
     for voice in info.voices():
         if wanted_model is not None and wanted_model not in voice.models:
@@ -181,7 +182,13 @@ def get_voice(info: SynthesizerInfo, voice_id: str) -> Voice:
     return voices[voice_id]
 
 
-def _origin(value: VoiceOrigin | str) -> VoiceOrigin:
+def origin_named(value: VoiceOrigin | str) -> VoiceOrigin:
+    """
+    Return the origin of this name.
+
+    Raises:
+        InvalidValue: If there is none.
+    """
     try:
         return VoiceOrigin(value)
     except ValueError:

@@ -5,23 +5,29 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
-from typing import Self, Unpack
+from typing import TYPE_CHECKING, Self, Unpack
 
 from vivavoce.audio.result import Audio
 from vivavoce.face import (
     ClientCore,
     ClientFace,
+    CloneWishes,
+    DesignWishes,
     SessionFace,
     StreamFace,
     Wishes,
     wishes_for_file,
 )
 from vivavoce.model.audio import Chunk
+from vivavoce.model.customizing import Consent
 from vivavoce.model.report import Report
 from vivavoce.model.voice import Voice, VoiceOrigin
 from vivavoce.pipeline.collect import gather, write
 from vivavoce.pipeline.session import Interruption, TextSource
 from vivavoce.transport.base import Runtime
+
+if TYPE_CHECKING:
+    from vivavoce.pipeline.customize import NewVoice, VoicePlan
 
 __all__ = ["AsyncClient", "AsyncSession", "AsyncSpeechStream", "AsyncVoices"]
 
@@ -128,7 +134,7 @@ class AsyncSession(SessionFace):
 
 
 class AsyncVoices:
-    """The provider's voices. Reached as :attr:`AsyncClient.voices`."""
+    """The provider's voices and the user's own. Reached as :attr:`AsyncClient.voices`."""
 
     def __init__(self, core: ClientCore) -> None:
         self._core = core
@@ -141,25 +147,159 @@ class AsyncVoices:
         model: str | None = None,
     ) -> AsyncIterator[Voice]:
         """
-        Iterate over the voices that fit.
+        Iterate over the voices that fit: stock ones, then the user's own, page by page.
+
+        Only the user's own need a key and the network; with ``origin="stock"`` neither is
+        used.
 
         Args:
-            language: BCP-47 tag that the voice speaks, or a near one.
-            origin: ``stock``, ``cloned`` or ``designed``; None for all. This release
-                lists stock voices.
+            language: BCP-47 tag that the voice speaks, or a near one; own voices mostly
+                do not say what they speak, and fit.
+            origin: ``stock``, ``cloned`` or ``designed``; None for all.
             model: Model the voice may be used with.
+
+        Raises:
+            CredentialError: When the first voice of the user's own is asked for without a key.
+            ProviderError, TransportError: When a page cannot be read.
         """
-        for voice in self._core.voices(language, origin, model):
+        voices = self._core.voices(language, origin, model)
+        while (voice := await voices.next()) is not None:
             yield voice
 
     async def get(self, voice_id: str) -> Voice:
         """
-        Return one voice.
+        Return one voice, by id or by the user's alias.
 
         Raises:
-            UnknownVoice: If there is none of this id.
+            UnknownVoice: If there is none.
         """
-        return self._core.voice(voice_id)
+        return await self._core.voice(voice_id)
+
+    def explain_clone(
+        self,
+        recording: str | os.PathLike[str] | bytes,
+        *,
+        name: str,
+        consent: Consent,
+        **wishes: Unpack[CloneWishes],
+    ) -> VoicePlan:
+        """
+        Return what a voice would be cloned from and what it costs; nothing is sent.
+
+        The recording is read, decoded and measured. What is wrong with it is in the plan's
+        findings, not raised.
+
+        Args:
+            recording: Path, the file's bytes, or an ``http(s)`` address where the provider
+                takes one.
+            name: What the provider is to name it.
+            consent: Who agreed and how; kept with the local record, sent only to a
+                provider that asks for it.
+            **wishes: See :class:`CloneWishes`.
+
+        Raises:
+            CapabilityError: If the provider clones no voices.
+            InvalidValue: If a name, model or file cannot be used at all.
+            MissingDependency: If looking at the recording needs an extra.
+        """
+        return self._core.planner().clone(recording, name=name, consent=consent, **wishes)
+
+    async def clone(
+        self,
+        recording: str | os.PathLike[str] | bytes,
+        *,
+        name: str,
+        consent: Consent,
+        **wishes: Unpack[CloneWishes],
+    ) -> NewVoice:
+        """
+        Have a voice made from a recording. Billed, and never asked for twice by itself.
+
+        Args:
+            recording: As in :meth:`explain_clone`.
+            name: Likewise.
+            consent: Likewise.
+            **wishes: See :class:`CloneWishes`.
+
+        Raises:
+            InvalidValue: If anything about it is refused; nothing was sent.
+            MaybeCreated: If the answer was lost, and the voice not found again.
+            VivavoceError: As :meth:`explain_clone`, or as the provider refused.
+        """
+        return await self.create(
+            self.explain_clone(recording, name=name, consent=consent, **wishes)
+        )
+
+    def explain_design(
+        self, description: str, *, preview_text: str, name: str, **wishes: Unpack[DesignWishes]
+    ) -> VoicePlan:
+        """
+        Return what a voice would be designed from and what it costs; nothing is sent.
+
+        Args:
+            description: How it shall sound.
+            preview_text: What it says for a proof.
+            name: What the provider is to name it.
+            **wishes: See :class:`DesignWishes`.
+
+        Returns:
+            The plan; advice on the description is among its findings.
+
+        Raises:
+            CapabilityError: If the provider designs no voices.
+            InvalidValue: If a name or model cannot be used at all.
+        """
+        return self._core.planner().design(
+            description, preview_text=preview_text, name=name, **wishes
+        )
+
+    async def design(
+        self, description: str, *, preview_text: str, name: str, **wishes: Unpack[DesignWishes]
+    ) -> NewVoice:
+        """
+        Have a voice made from a description. Billed, and never asked for twice by itself.
+
+        Its preview comes only once: it is kept beside the voice book.
+
+        Args:
+            description: As in :meth:`explain_design`.
+            preview_text: Likewise.
+            name: Likewise.
+            **wishes: See :class:`DesignWishes`.
+
+        Raises:
+            InvalidValue: If anything about it is refused; nothing was sent.
+            MaybeCreated: If the answer was lost, and the voice not found again.
+            VivavoceError: As :meth:`explain_design`, or as the provider refused.
+        """
+        plan = self.explain_design(description, preview_text=preview_text, name=name, **wishes)
+        return await self.create(plan)
+
+    async def create(self, plan: VoicePlan) -> NewVoice:
+        """
+        Have the voice of a plan made, and record it in the voice book.
+
+        Raises:
+            VivavoceError: As :meth:`clone` and :meth:`design`.
+        """
+        return await self._core.own_voices().create(plan)
+
+    async def delete(self, voice_id: str, *, origin: VoiceOrigin | str | None = None) -> bool:
+        """
+        Delete a voice of the user's, at the provider and from the voice book.
+
+        Args:
+            voice_id: Id or alias.
+            origin: ``cloned`` or ``designed``; None to find it out.
+
+        Returns:
+            Whether there was one. To find it gone already is no error.
+
+        Raises:
+            InvalidValue: If it is a stock voice.
+            VivavoceError: As the provider refused.
+        """
+        return await self._core.delete_voice(voice_id, origin)
 
 
 class AsyncClient(ClientFace):
@@ -177,6 +317,8 @@ class AsyncClient(ClientFace):
         timeouts: Limits on waiting; None for those of the settings.
         retry: Whether to ask again while no audio has come; None for three attempts.
         strict: Whether to refuse what core would have to emulate.
+        stand_in: Whether another voice may be taken, and reported, where an alias of the
+            voice book has none at this provider.
         settings: None to read the user's.
         registry: None for all installed plugins.
 

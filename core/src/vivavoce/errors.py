@@ -350,7 +350,8 @@ class TimedOut(TransportError):
     A limit passed.
 
     Attributes:
-        phase: ``connect``, ``first_audio``, ``between_chunks`` or ``total``.
+        phase: ``connect``, ``first_audio``, ``between_chunks``, ``total``, or ``answer`` of a call
+            that is no speech.
         limit_s: The limit that passed, in seconds.
     """
 

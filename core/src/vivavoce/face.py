@@ -11,14 +11,15 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from attrs import evolve
 
 from vivavoce._suggest import did_you_mean, nearest
 from vivavoce.audio.result import container_of
-from vivavoce.catalogue import find_voices, get_voice
-from vivavoce.errors import InvalidValue, StreamStateError
+from vivavoce.book import BookedVoice, VoiceBook
+from vivavoce.catalogue import find_voices, get_voice, origin_named
+from vivavoce.errors import CapabilityError, InvalidValue, StreamStateError
 from vivavoce.model.audio import AudioFormat, Chunk
 from vivavoce.model.capability import Capabilities
 from vivavoce.model.card import ModelCard
@@ -28,7 +29,9 @@ from vivavoce.model.secret import Secret
 from vivavoce.model.selector import Selector
 from vivavoce.model.utterance import Utterance
 from vivavoce.model.voice import Voice, VoiceOrigin
+from vivavoce.pipeline.aliases import Chosen, choose_voice
 from vivavoce.pipeline.announce import Announcer
+from vivavoce.pipeline.languages import match_language
 from vivavoce.pipeline.middleware import compose
 from vivavoce.pipeline.plan import Plan, make_plan
 from vivavoce.pipeline.retry import Retry
@@ -41,16 +44,22 @@ from vivavoce.pipeline.session import (
     SharedRun,
     TextSource,
 )
-from vivavoce.provider import Synthesizer, SynthesizerInfo
+from vivavoce.provider import ProviderConfig, Synthesizer, SynthesizerInfo, VoiceCustomizer
 from vivavoce.registry import Registry, installed
 from vivavoce.settings import Settings, Timeouts, load_settings
 from vivavoce.transport.base import Runtime
 
+if TYPE_CHECKING:
+    from vivavoce.pipeline.customize import OwnVoices, VoicePlanner, VoiceReader
+
 __all__ = [
     "ClientCore",
     "ClientFace",
+    "CloneWishes",
+    "DesignWishes",
     "SessionFace",
     "StreamFace",
+    "VoiceList",
     "Wishes",
     "make_utterance",
     "wishes_for_file",
@@ -77,6 +86,45 @@ class Wishes(TypedDict, total=False):
     marks: Any
     options: Mapping[str, Any]
     segment_chars: int | None
+
+
+class CloneWishes(TypedDict, total=False):
+    """
+    Further keyword arguments of ``voices.clone`` and ``voices.explain_clone``.
+
+    Attributes:
+        target_model: The model the voice is for, and the only one it will speak with; the
+            client's own where the selector names one, else the provider's usual one.
+        transcript: What is said in the recording, where the provider takes that.
+        language: BCP-47 tag of the recording.
+        alias: What the voice is called in the voice book; the name where it is None.
+        fix: Whether to repair what can be repaired: resample, downmix, trim, convert.
+    """
+
+    target_model: str | None
+    transcript: str | None
+    language: str | None
+    alias: str | None
+    fix: bool
+
+
+class DesignWishes(TypedDict, total=False):
+    """
+    Further keyword arguments of ``voices.design`` and ``voices.explain_design``.
+
+    Attributes:
+        target_model: As in :class:`CloneWishes`.
+        language: BCP-47 tag the preview is in.
+        format: Of the preview, one the provider offers.
+        sample_rate_hz: Of the preview, likewise.
+        alias: As in :class:`CloneWishes`.
+    """
+
+    target_model: str | None
+    language: str | None
+    format: str | None
+    sample_rate_hz: int | None
+    alias: str | None
 
 
 def make_utterance(text: str, wishes: Mapping[str, Any], voice: str | None) -> Utterance:
@@ -116,6 +164,7 @@ class ClientCore:
         timeouts: Limits on waiting; None for those of the settings.
         retry: Whether to ask again while no audio has come.
         strict: Whether to refuse what would be emulated.
+        stand_in: Whether another voice may be taken where an alias has none here.
         settings: None to read the user's.
         registry: None for all installed plugins.
     """
@@ -131,6 +180,7 @@ class ClientCore:
         timeouts: Timeouts | None,
         retry: Retry | None,
         strict: bool,
+        stand_in: bool = False,
         settings: Settings | None,
         registry: Registry | None,
     ) -> None:
@@ -145,21 +195,56 @@ class ClientCore:
         self.timeouts = timeouts or self.settings.timeouts
         self.retry = retry or Retry()
         self.strict = strict
+        self._stand_in = stand_in
         self._credential = Secret(api_key) if isinstance(api_key, str) else api_key
         self._base_url = base_url
         self._region = region
         self._make_runtime = runtime
         self._runtime: Runtime | None = None
-        self._synthesizer: Synthesizer | None = None
+        self._synthesizers: dict[str | None, Synthesizer] = {}
+        self._own_voices: OwnVoices | None = None
+        self._customizer: VoiceCustomizer | None = None
+        self._book: VoiceBook | None = None
         self._is_closed = False
         self._warm: list[NativeSession] = []
 
     def plan(self, text: str, wishes: Mapping[str, Any]) -> Plan:
         """Return how *text* would be spoken; refusals are in it."""
+        return self._plan(text, wishes, is_session=False)
+
+    def _plan(self, text: str, wishes: Mapping[str, Any], *, is_session: bool) -> Plan:
         self._check_open()
         utterance = make_utterance(text, wishes, self.selector.voice)
         region = self.settings.region_for(self.info, self._region)
-        return make_plan(utterance, self.info, self.model, region=region, strict=self.strict)
+        chosen = self._choose(utterance, region)
+        return make_plan(
+            evolve(utterance, voice=chosen.voice) if chosen.decision is not None else utterance,
+            self.info,
+            chosen.model,
+            region=chosen.region or region,
+            strict=self.strict,
+            is_session=is_session,
+            of_voice=chosen.decision,
+        )
+
+    def _choose(self, utterance: Utterance, region: str | None) -> Chosen:
+        return choose_voice(
+            utterance.voice,
+            self.info,
+            self.model,
+            self.book,
+            is_model_given=self.selector.model is not None,
+            region=region,
+            language=utterance.language,
+            stand_in=self._stand_in,
+        )
+
+    @property
+    def book(self) -> VoiceBook | None:
+        """The user's voice book, or None where the settings have none."""
+        if self._book is None and self.settings.voice_book is not None:
+            self._book = VoiceBook(self.settings.voice_book)
+        return self._book
 
     def run(self, plan: Plan, *, wants_stream: bool, encode: bool) -> SpeechRun:
         """Return the run of *plan*, or raise its first refusal."""
@@ -167,7 +252,7 @@ class ClientCore:
         plan.check()
         return SpeechRun(
             plan,
-            self.synthesizer(),
+            self.synthesizer(plan),
             self.runtime(),
             timeouts=self.timeouts,
             retry=self.retry,
@@ -179,22 +264,17 @@ class ClientCore:
 
     def session_plan(self, wishes: Mapping[str, Any]) -> Plan:
         """Return how text that comes piece by piece would be spoken; refusals are in it."""
-        self._check_open()
-        utterance = make_utterance("", wishes, self.selector.voice)
-        region = self.settings.region_for(self.info, self._region)
-        return make_plan(
-            utterance, self.info, self.model, region=region, strict=self.strict, is_session=True
-        )
+        return self._plan("", wishes, is_session=True)
 
     def session(self, plan: Plan) -> SessionRun:
         """Return a session for *plan*, not opened, or raise its first refusal."""
         self._check_open()
         plan.check()
-        if not self.model.capabilities.stream_in:
+        if not plan.model.capabilities.stream_in:
             return EmulatedSession(plan, partial(self._sentence, plan), self.runtime())
         return NativeSession(
             plan,
-            self.synthesizer(),
+            self.synthesizer(plan),
             self.runtime(),
             timeouts=self.timeouts,
             retry=self.retry,
@@ -206,11 +286,11 @@ class ClientCore:
         """Return the run of one sentence of an emulated session, in samples."""
         self._check_open()
         utterance = evolve(session.utterance, text=text)
-        plan = make_plan(utterance, self.info, self.model, region=session.region or None)
+        plan = make_plan(utterance, self.info, session.model, region=session.region or None)
         plan.check()
         return SharedRun(
             plan,
-            self.synthesizer(),
+            self.synthesizer(plan),
             self.runtime(),
             timeouts=self.timeouts,
             retry=self.retry,
@@ -251,17 +331,22 @@ class ClientCore:
         await fresh.open()
         return fresh
 
-    def synthesizer(self) -> Synthesizer:
-        """Return the provider object, made once, when it is first needed."""
-        if self._synthesizer is None:
-            credential = self._credential or self.registry.hook.vivavoce_resolve_credential(
-                provider=self.info.name
-            )
-            config = self.settings.config_for(
-                self.info, credential=credential, base_url=self._base_url, region=self._region
-            )
-            self._synthesizer = self.info.load_synthesizer()(config)
-        return self._synthesizer
+    def synthesizer(self, plan: Plan) -> Synthesizer:
+        """Return the provider object for the plan's region, made once, when first needed."""
+        region = self.settings.region_for(self.info, self._region)
+        if region is None and plan.region != next(iter(plan.model.regions), ""):
+            region = plan.region  # where a voice of the user's lives
+        if region not in self._synthesizers:
+            self._synthesizers[region] = self.info.load_synthesizer()(self._config(region))
+        return self._synthesizers[region]
+
+    def _config(self, region: str | None) -> ProviderConfig:
+        credential = self._credential or self.registry.hook.vivavoce_resolve_credential(
+            provider=self.info.name
+        )
+        return self.settings.config_for(
+            self.info, credential=credential, base_url=self._base_url, region=region
+        )
 
     def runtime(self) -> Runtime:
         """Return the runtime, made once."""
@@ -271,13 +356,93 @@ class ClientCore:
 
     def voices(
         self, language: str | None, origin: VoiceOrigin | str | None, model: str | None
-    ) -> Iterator[Voice]:
-        """Return the stock voices that fit."""
-        return find_voices(self.registry, self.info, language=language, origin=origin, model=model)
+    ) -> VoiceList:
+        """Return the voices that fit, stock ones first; the user's own are read as needed."""
+        self._check_open()
+        stock = find_voices(self.registry, self.info, language=language, origin=origin, model=model)
+        wanted = None if origin is None else origin_named(origin)
+        offers = self.registry.customizer(self.info.name)
+        has_own = offers is not None and any(wanted in (None, kind) for kind in offers.origins)
+        return VoiceList(
+            stock,
+            self.own_voices if has_own else None,
+            origin=wanted,
+            language=language,
+            model=model,
+        )
 
-    def voice(self, voice_id: str) -> Voice:
-        """Return the voice of this id."""
-        return get_voice(self.info, voice_id)
+    async def voice(self, voice_id: str) -> Voice:
+        """Return the voice of this id or alias."""
+        booked = self._booked(voice_id)
+        known = booked.id if booked is not None else voice_id
+        if any(voice.id == known for voice in self.info.voices()):
+            return get_voice(self.info, known)
+        if not self._may_be_own(known):
+            return get_voice(self.info, known)  # which refuses it
+        return await self.own_voices().get(known)
+
+    async def delete_voice(self, voice_id: str, origin: VoiceOrigin | str | None) -> bool:
+        """Delete a voice of the user's by id or alias; returns whether there was one."""
+        booked = self._booked(voice_id)
+        known = booked.id if booked is not None else voice_id
+        if any(voice.id == known for voice in self.info.voices()):
+            msg = f"{known!r} is a voice of {self.info.name!r} itself, which nobody can delete."
+            raise InvalidValue(msg)
+        return await self.own_voices().delete(
+            known, None if origin is None else origin_named(origin)
+        )
+
+    def _booked(self, voice_id: str) -> BookedVoice | None:
+        alias = self.book.get(voice_id) if self.book is not None else None
+        return alias.voices.get(self.info.name) if alias is not None else None
+
+    def _may_be_own(self, voice_id: str) -> bool:
+        """Return whether an id may be one of the user's voices, as far as can be told here."""
+        if self.registry.customizer(self.info.name) is None:
+            return False
+        recognise = self.info.recognise_voice
+        return recognise is None or any(recognise(card, voice_id) for card in self.info.models)
+
+    def planner(self) -> VoicePlanner:
+        """Return what plans new voices."""
+        from vivavoce.pipeline.customize import VoicePlanner
+
+        self._check_open()
+        return VoicePlanner(
+            self.info,
+            self.registry.customizer(self.info.name),
+            model=self.model if self.selector.model is not None else None,
+            region=self.settings.region_for(self.info, self._region),
+            book=self.book,
+        )
+
+    def own_voices(self) -> OwnVoices:
+        """
+        Return the user's voices at this provider.
+
+        Raises:
+            CapabilityError: If the provider has none.
+            CredentialError: If it needs a credential and there is none.
+        """
+        self._check_open()
+        if self._own_voices is None:
+            # Loaded only here: most programs speak, and make no voices.
+            from vivavoce.pipeline.customize import OwnVoices
+            from vivavoce.pipeline.perform import Performer
+
+            offers = self.registry.customizer(self.info.name)
+            if offers is None:
+                msg = f"{self.info.name!r} has no voices but its own."
+                raise CapabilityError(msg)
+            region = self.settings.region_for(self.info, self._region)
+            self._customizer = offers.load_customizer()(self._config(region))
+            performer = Performer(
+                self.info.name, self.runtime(), timeouts=self.timeouts, retry=self.retry
+            )
+            self._own_voices = OwnVoices(
+                self.info, offers, self._customizer, performer, self.runtime(), book=self.book
+            )
+        return self._own_voices
 
     async def close(self) -> None:
         """Free what is held. Harmless when repeated."""
@@ -285,10 +450,13 @@ class ClientCore:
         warm, self._warm = self._warm, []
         for run in warm:
             await run.close()
-        synthesizer, self._synthesizer = self._synthesizer, None
+        synthesizers, self._synthesizers = self._synthesizers, {}
+        customizer, self._customizer = self._customizer, None
         runtime, self._runtime = self._runtime, None
-        if synthesizer is not None:
+        for synthesizer in synthesizers.values():
             synthesizer.close()
+        if customizer is not None:
+            customizer.close()
         if runtime is not None:
             await runtime.close()
 
@@ -296,6 +464,55 @@ class ClientCore:
         if self._is_closed:
             msg = "This client is closed. Make a new one, or keep it open while speaking."
             raise StreamStateError(msg)
+
+
+class VoiceList:
+    """
+    Voices that fit, stock ones first, then the user's own, read page by page.
+
+    Args:
+        stock: The provider's own.
+        own: Returns the user's; None where none are asked for.
+        origin: Of the user's, or None for all.
+        language: BCP-47 tag they must speak; a voice that names none may.
+        model: Model they may be used with.
+    """
+
+    def __init__(
+        self,
+        stock: Iterator[Voice],
+        own: Callable[[], OwnVoices] | None,
+        *,
+        origin: VoiceOrigin | None,
+        language: str | None,
+        model: str | None,
+    ) -> None:
+        self._stock = stock
+        self._own = own
+        self._origin = origin
+        self._language = language
+        self._model = model
+        self._voices: OwnVoices | None = None
+        self._reader: VoiceReader | None = None
+
+    async def next(self) -> Voice | None:
+        """Return the next voice, or None after the last."""
+        for stock in self._stock:
+            return stock
+        if self._own is None:
+            return None
+        if self._voices is None or self._reader is None:
+            self._voices = self._own()
+            self._reader = self._voices.reader(self._origin)
+        while (own := await self._voices.next_voice(self._reader)) is not None:
+            if self._fits(own):
+                return own
+        return None
+
+    def _fits(self, voice: Voice) -> bool:
+        tags = (*voice.languages, *voice.dialects)
+        speaks = not self._language or not tags or match_language(self._language, tags)
+        return bool(speaks) and self._model in (None, *voice.models)
 
 
 def wishes_for_file(path: str | os.PathLike[str], wishes: Mapping[str, Any]) -> dict[str, Any]:
@@ -431,6 +648,7 @@ class ClientFace(ABC):
         timeouts: Timeouts | None = None,
         retry: Retry | None = None,
         strict: bool = False,
+        stand_in: bool = False,
         settings: Settings | None = None,
         registry: Registry | None = None,
     ) -> None:
@@ -443,6 +661,7 @@ class ClientFace(ABC):
             timeouts=timeouts,
             retry=retry,
             strict=strict,
+            stand_in=stand_in,
             settings=settings,
             registry=registry,
         )

@@ -5,6 +5,7 @@ The file is ``vivavoce/config.toml`` in the user's configuration folder, or wher
 ``VIVAVOCE_CONFIG`` points::
 
     default = "acme/small:ann"       # selector used when none is given
+    voice_book = "voices.toml"       # where own voices and aliases are kept; beside this file
 
     [providers.acme]
     api_key = "..."
@@ -17,8 +18,9 @@ The file is ``vivavoce/config.toml`` in the user's configuration folder, or wher
     first_audio_s = 30.0
     between_chunks_s = 30.0
     total_s = 600.0
+    answer_s = 120.0
 
-Variables: ``VIVAVOCE_DEFAULT``, and for a provider ``acme``
+Variables: ``VIVAVOCE_DEFAULT``, ``VIVAVOCE_VOICES`` for the voice book, and for a provider ``acme``
 ``VIVAVOCE_ACME_API_KEY``, ``VIVAVOCE_ACME_BASE_URL``, ``VIVAVOCE_ACME_REGION``, and likewise for
 the provider's own settings. Last come the variables that the provider itself names.
 """
@@ -59,12 +61,15 @@ class Timeouts:
         first_audio_s: For the first audio of a request, once connected.
         between_chunks_s: For more audio, from when it is asked for.
         total_s: For the whole synthesis, the caller's own time included.
+        answer_s: For the whole answer of a call that is no speech, such as making a voice,
+            which takes some providers half a minute.
     """
 
     connect_s: float | None = field(default=10.0, validator=_check_seconds)
     first_audio_s: float | None = field(default=30.0, validator=_check_seconds)
     between_chunks_s: float | None = field(default=30.0, validator=_check_seconds)
     total_s: float | None = field(default=None, validator=_check_seconds)
+    answer_s: float | None = field(default=120.0, validator=_check_seconds)
 
 
 @frozen(kw_only=True)
@@ -78,6 +83,8 @@ class Settings:
             provider's own settings; a key is a :class:`~vivavoce.authoring.Secret`.
         timeouts: As in :class:`Timeouts`.
         path: The file read, or None where there is none.
+        voice_book: The file of aliases and own voices; None for settings made by hand that
+            have none.
     """
 
     default: str | None = None
@@ -85,6 +92,7 @@ class Settings:
     providers: Mapping[str, Mapping[str, Any]] = field(factory=dict, repr=False)
     timeouts: Timeouts = field(factory=Timeouts)
     path: Path | None = None
+    voice_book: Path | None = None
 
     def config_for(
         self,
@@ -164,8 +172,8 @@ def load_settings() -> Settings:
     path = config_path()
     data = _read_file(path)
     for name in data:
-        if name not in ("default", "providers", "timeouts"):
-            raise _unusable(path, name, "is no setting; known are default, providers, timeouts")
+        if name not in _TOP:
+            raise _unusable(path, name, f"is no setting; known are {', '.join(_TOP)}")
     default = os.environ.get("VIVAVOCE_DEFAULT") or data.get("default")
     if default is not None and not isinstance(default, str):
         raise _unusable(path, "default", "is a selector in quotes")
@@ -174,7 +182,24 @@ def load_settings() -> Settings:
         providers=_read_providers(path, data.get("providers", {})),
         timeouts=_read_timeouts(path, data.get("timeouts", {})),
         path=path if data else None,
+        voice_book=_voice_book(path, data.get("voice_book")),
     )
+
+
+_TOP = ("default", "providers", "timeouts", "voice_book")
+
+
+def _voice_book(path: Path, stored: object) -> Path:
+    if given := os.environ.get("VIVAVOCE_VOICES"):
+        return Path(given)
+    if stored is not None:
+        if not isinstance(stored, str) or not stored:
+            raise _unusable(path, "voice_book", "is a path in quotes")
+        # A relative path means the same wherever the program runs.
+        return path.parent / Path(stored).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("vivavoce")) / "voices.toml"
 
 
 def _read_file(path: Path) -> dict[str, Any]:

@@ -237,6 +237,7 @@ def make_plan(
     region: str | None = None,
     strict: bool = False,
     is_session: bool = False,
+    of_voice: Decision | None = None,
 ) -> Plan:
     """
     Return how *utterance* would be spoken by *model*.
@@ -248,13 +249,14 @@ def make_plan(
         region: The provider's region, or None for the model's first.
         strict: Whether to refuse what would be emulated.
         is_session: Whether its text will come piece by piece, and is empty now.
+        of_voice: What is said of a voice that the user's book chose, or None.
 
     Raises:
         InvalidValue: If there is nothing to speak, or the SSML does not parse.
         UnknownVoice: If the model has no such voice.
         UnknownLanguage: If the language is none, or not the model's.
     """
-    planner = _Planner(utterance, info, model)
+    planner = _Planner(utterance, info, model, of_voice)
     try:
         plan = planner.plan(region, is_session=is_session)
     except VivavoceError as error:
@@ -266,7 +268,14 @@ def make_plan(
 class _Planner:
     """Collects decisions; one method a wish."""
 
-    def __init__(self, utterance: Utterance, info: SynthesizerInfo, model: ModelCard) -> None:
+    def __init__(
+        self,
+        utterance: Utterance,
+        info: SynthesizerInfo,
+        model: ModelCard,
+        of_voice: Decision | None = None,
+    ) -> None:
+        self._of_voice = of_voice
         self.utterance = utterance
         self.info = info
         self.model = model
@@ -474,6 +483,8 @@ class _Planner:
                 "Choose another voice, or leave one of the two out."
             )
             self._refused("voice", CapabilityError(msg, capability="languages"))
+        elif self._of_voice is not None:
+            self.decisions.append(self._of_voice)
         else:
             self._native("voice", voice.id)
 

@@ -17,7 +17,7 @@ from vivavoce.errors import VivavoceError
 from vivavoce.wire.exchange import NextCall, explain_status
 from vivavoce.wire.http import HttpCall
 
-__all__ = ["Reply", "Task"]
+__all__ = ["Done", "Reply", "Task"]
 
 Result = TypeVar("Result")
 
@@ -39,12 +39,19 @@ class Reply:
     body: bytes = field(repr=False)
 
 
+@frozen
+class Done(Generic[Result]):
+    """The result of a task that need not ask anybody, such as one of an engine right here."""
+
+    result: Result
+
+
 class Task(ABC, Generic[Result]):
     """One task, as a state machine over whole answers."""
 
     @abstractmethod
-    def open(self) -> HttpCall:
-        """Return what to send first. Called once an attempt."""
+    def open(self) -> HttpCall | Done[Result]:
+        """Return what to send first, or the result. Called once an attempt."""
 
     @abstractmethod
     def receive(self, reply: Reply) -> Result | NextCall:
