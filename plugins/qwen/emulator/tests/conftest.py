@@ -1,5 +1,8 @@
 import base64
+import io
 import json
+import wave
+from array import array
 from contextlib import contextmanager
 from itertools import count
 from urllib.parse import urlencode
@@ -9,6 +12,9 @@ import pytest
 from websockets.sync.client import connect
 
 from vivavoce_qwen_emulator.testing import running_emulator
+
+VC = "qwen3-tts-vc-2026-01-22"
+VD = "qwen3-tts-vd-2026-01-26"
 
 
 def read_events(text):
@@ -34,6 +40,32 @@ def read_events(text):
 
 def audio_in(data):
     return base64.b64decode(data["output"]["audio"]["data"], validate=True)
+
+
+def tone(seconds=4.0, rate_hz=24_000, peak=8_000, channels=1):
+    """Return 16-bit samples of a square wave, which for the emulator is speech."""
+    half = array("h", [peak] * 60 * channels + [-peak] * 60 * channels)
+    return (half.tobytes() * (int(seconds * rate_hz) // 120 + 1))[
+        : int(seconds * rate_hz) * 2 * channels
+    ]
+
+
+def wav(samples, rate_hz=24_000, channels=1, width=2):
+    """Return a WAV of *samples*."""
+    made = io.BytesIO()
+    with wave.open(made, "wb") as sound:
+        sound.setparams((channels, width, rate_hz, 0, "NONE", ""))
+        sound.writeframes(samples)
+    return made.getvalue()
+
+
+def data_url(raw, kind="audio/wav"):
+    return f"data:{kind};base64,{base64.b64encode(raw).decode()}"
+
+
+def recording(*args, **given):
+    """Return a recording that a voice can be cloned from, as a data URL."""
+    return data_url(wav(tone(*args, **given)))
 
 
 class Talk:
@@ -125,6 +157,7 @@ class Service:
         self.emulator = emulator
         self.http = http
         self.synthesis = f"{emulator.base_url}/services/aigc/multimodal-generation/generation"
+        self.customization = f"{emulator.base_url}/services/audio/tts/customization"
         self.root = emulator.base_url.removesuffix("/api/v1")
 
     def ask(self, *, stream=False, headers=None, body=None, model="qwen3-tts-flash", **given):
@@ -140,6 +173,39 @@ class Service:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         return self.http.post(self.synthesis, content=content, headers=sent)
 
+    def manage(self, model, action, *, key="sk-test", parameters=None, fault=None, **given):
+        """Ask for something to be done with voices; None leaves a field out."""
+        words = {"action": action} | given
+        body = {"model": model, "input": {k: v for k, v in words.items() if v is not None}}
+        if parameters is not None:
+            body["parameters"] = parameters
+        headers = {"authorization": f"Bearer {key}"}
+        if fault is not None:
+            headers["x-emulator-fault"] = fault
+        # Escaped to ASCII: a text may hold half of a surrogate pair.
+        content = json.dumps(body).encode()
+        return self.http.post(self.customization, content=content, headers=headers)
+
+    def clone(self, **given):
+        """Ask for a cloned voice."""
+        words = {"target_model": VC, "preferred_name": "ann", "audio": {"data": recording()}}
+        return self.manage("qwen-voice-enrollment", "create", **(words | given))
+
+    def design(self, **given):
+        """Ask for a designed voice."""
+        words = {
+            "target_model": VD,
+            "preferred_name": "bob",
+            "voice_prompt": "A calm old man.",
+            "preview_text": "Good morning to all of you.",
+            "language": "en",
+        }
+        return self.manage("qwen-voice-design", "create", **(words | given))
+
+    tone = staticmethod(tone)
+    wav_of = staticmethod(wav)
+    data_url = staticmethod(data_url)
+    recording = staticmethod(recording)
     kinds = staticmethod(kinds)
     deltas = staticmethod(deltas)
     dones = staticmethod(dones)
@@ -181,8 +247,9 @@ def shared_service():
 
 @pytest.fixture
 def service(shared_service):
-    """A service as it is without any settings, with nothing armed and nothing received."""
+    """A service as it is without any settings: nothing armed, nothing received, no voice made."""
     shared_service.emulator.clear()
+    shared_service.emulator.forget_voices()
     return shared_service
 
 

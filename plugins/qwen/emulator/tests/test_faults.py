@@ -409,10 +409,11 @@ def test_faults_of_downloads_leave_streams_alone(service):
 
 
 def test_every_fault_is_tested():
-    """Each fault is named in this file, or in that of the sessions' faults."""
+    """Each fault is named in this file, or in those of sessions' and voices' faults."""
     from pathlib import Path
 
     here = Path(__file__)
-    files = (here, here.with_name("test_realtime_faults.py"))
+    names = ("test_realtime_faults.py", "test_customization_faults.py")
+    files = (here, *map(here.with_name, names))
     text = "".join(file.read_text(encoding="utf-8") for file in files)
     assert [name for name in FAULTS if name not in text] == []

@@ -147,6 +147,6 @@ def test_real_pace():
 
 def test_unknown_addresses(service):
     """What is not served is refused in the service's way."""
-    reply = service.http.post(f"{service.emulator.base_url}/services/audio/tts/customization")
+    reply = service.http.post(f"{service.emulator.base_url}/services/audio/asr/customization")
     assert (reply.status_code, reply.json()["code"]) == (404, "NotFound")
     assert uuid.UUID(reply.json()["request_id"])

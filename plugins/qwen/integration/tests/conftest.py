@@ -21,8 +21,9 @@ def running():
 
 @pytest.fixture
 def emulator(running):
-    """An emulator that has received nothing and has no fault armed."""
+    """An emulator that has received nothing, has no fault armed, and has made no voice."""
     running.clear()
+    running.forget_voices()
     yield running
     running.clear()
 

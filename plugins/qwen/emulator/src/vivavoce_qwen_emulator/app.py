@@ -7,6 +7,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -22,10 +23,12 @@ from vivavoce_qwen_emulator.checks import (
     check_caller,
     find_model,
     find_realtime_model,
+    is_own,
     parse_body,
     read_order,
 )
 from vivavoce_qwen_emulator.control import Armory, control_routes
+from vivavoce_qwen_emulator.customization import Desk, action_of, find_manager, making_by
 from vivavoce_qwen_emulator.faults import BadFault, Caller, Download, Fault, Kind, parse_fault
 from vivavoce_qwen_emulator.journal import Journal, Received
 from vivavoce_qwen_emulator.limits import RateLimiter
@@ -56,13 +59,17 @@ from vivavoce_qwen_emulator.script import (
 from vivavoce_qwen_emulator.settings import Settings
 from vivavoce_qwen_emulator.signing import Signer
 from vivavoce_qwen_emulator.speech import SAMPLE_RATE_HZ, Speaker
+from vivavoce_qwen_emulator.voices import Account, VoiceStore, account_of
 
 __all__ = ["BASE_PATH", "REALTIME_PATH", "Emulator"]
 
 BASE_PATH = "/api/v1"
 REALTIME_PATH = "/api-ws/v1/realtime"
 _SYNTHESIS = f"{BASE_PATH}/services/aigc/multimodal-generation/generation"
+_CUSTOMIZATION = f"{BASE_PATH}/services/audio/tts/customization"
 _MAX_BODY_BYTES = 1 << 20
+_MAX_CUSTOMIZATION_BYTES = 1 << 24
+"""A recording above its own limit is still to be told so."""
 _KEPT = 1_000
 """Addresses of finished audio that are remembered; the audio itself is spoken again."""
 
@@ -85,13 +92,25 @@ class Emulator:
     """
 
     def __init__(self, settings: Settings) -> None:
+        from vivavoce_qwen.tables import management
+
         self.settings = settings
         self.journal = Journal()
         self.armory = Armory()
         self.connections: Collection[Connection] = ()
         """The server's open connections; set by whoever serves :attr:`app`."""
 
+        self.store = VoiceStore(
+            settings.voices_path,
+            clock=settings.clock,
+            quota=settings.voice_quota,
+            kept_days=min(row.unused_deleted_after_days for row in management().values()),
+            seeds=settings.voices,
+        )
+        """The voices that were made."""
+
         self._speaker = Speaker()
+        self._desk = Desk(settings, self.store, self._speaker.speak)
         self._limiter = RateLimiter(settings.rpm, settings.clock)
         self._signer = Signer(settings.url_lifetime_s, settings.clock)
         self._results: OrderedDict[str, _Result] = OrderedDict()
@@ -99,6 +118,7 @@ class Emulator:
             routes=[
                 *control_routes(self.journal, self.armory, settings.region),
                 Route(_SYNTHESIS, self._synthesize, methods=["POST"]),
+                Route(_CUSTOMIZATION, self._customize, methods=["POST"]),
                 WebSocketRoute(REALTIME_PATH, self._converse),
                 Route("/results/{name}.wav", self._download),
                 Route("/moved/results/{name}.wav", self._download),
@@ -111,8 +131,13 @@ class Emulator:
         )
 
     def close(self) -> None:
-        """Free the engine. Harmless when repeated."""
+        """Free the engine and the file of voices. Harmless when repeated."""
         self._speaker.close()
+        self.store.close()
+
+    def account_of(self, key: str) -> Account:
+        """Return whose voices those of *key* are."""
+        return account_of(key, self.settings.region)
 
     async def _synthesize(self, request: Request) -> Reply:
         received, raw = await self._note(request)
@@ -133,36 +158,93 @@ class Emulator:
             script = fault.instead(caller)
             if script is None:
                 check_caller(request.headers, self.settings)
-                script = await self._speak(self._take_order(raw), fault, caller, request)
+                account = self.account_of(caller.key)
+                order = self._take_order(raw, account)
+                script = await self._speak(order, account, fault, caller, request)
         except Refused as refused:
             script = refuse(refused, caller.request_id)
         return self._reply(fault.script(script), received)
 
-    def _choose_fault(self, request: HTTPConnection, model: object, kind: Kind) -> Fault:
+    async def _customize(self, request: Request) -> Reply:
+        received, raw = await self._note(request)
+        caller = Caller(
+            key=bearer_key(request.headers), request_id=str(uuid.uuid4()), wants_stream=False
+        )
+        model = received.body.get("model") if isinstance(received.body, dict) else None
+        try:
+            fault = self._choose_fault(request, model, "voices", action_of(received.body))
+        except BadFault as error:
+            refused = Refused(400, "BadFault", str(error))
+            return self._reply(refuse(refused, caller.request_id), received)
+        received.fault = fault.name
+        try:
+            script = fault.instead(caller)
+            if script is None:
+                check_caller(request.headers, self.settings)
+                script = await run_in_threadpool(self._administer, raw, fault, caller)
+        except Refused as refused:
+            script = refuse(refused, caller.request_id)
+        return self._reply(fault.script(script), received)
+
+    def _administer(self, raw: bytes, fault: Fault, caller: Caller) -> Script:
+        """Do to voices what is asked, and return how that is answered."""
+        if len(raw) > _MAX_CUSTOMIZATION_BYTES:
+            msg = f"The body is over {_MAX_CUSTOMIZATION_BYTES} bytes."
+            raise Refused(413, "InvalidParameter", msg)
+        body = parse_body(raw)
+        row = find_manager(body, self.settings.region)
+        self._admit(row.name, row.name, row.rpm)
+        account, making = self.account_of(caller.key), making_by(row.name)
+        if fault.deletes_voice and action_of(body) != "create":
+            self._desk.delete(body, making, account)
+        answer = self._desk.answer(body, row, account)
+        if fault.deletes_voice and action_of(body) == "create":
+            self._desk.delete({"input": answer["output"]}, making, account)
+        told = dump({**fault.told(answer), "request_id": caller.request_id})
+        script = whole(200, JSON, told, ("x-request-id", caller.request_id))
+        return fault.done(script, caller)
+
+    def _choose_fault(
+        self, request: HTTPConnection, model: object, kind: Kind, action: str = ""
+    ) -> Fault:
         header = request.headers.get("x-emulator-fault")
         if header is None:
-            return self.armory.take(model, kind) or Fault()
+            return self.armory.take(model, kind, action) or Fault()
         fault = parse_fault(header)
         if not fault.fits(kind):
-            kinds: tuple[Kind, ...] = ("plain", "stream", "realtime")
+            kinds: tuple[Kind, ...] = ("plain", "stream", "realtime", "voices")
             fitting = " or ".join(repr(other) for other in kinds if fault.fits(other))
             msg = f"The fault {fault.name!r} is for requests of the kind {fitting}, not {kind!r}."
             raise BadFault(msg)
+        if not fault.fits_action(action):
+            msg = f"The fault {fault.name!r} is for {' or '.join(fault.actions)}, not {action!r}."
+            raise BadFault(msg)
         return fault
 
-    def _take_order(self, raw: bytes) -> Order:
+    def _take_order(self, raw: bytes, account: Account) -> Order:
         """Return what is asked for, once it is known that it may be asked for now."""
         if len(raw) > _MAX_BODY_BYTES:
             raise Refused(413, "InvalidParameter", f"The body is over {_MAX_BODY_BYTES} bytes.")
         body = parse_body(raw)
         model = find_model(body, self.settings.region)
-        if not self._limiter.admit(model.alias_of or model.name, model.rpm):
-            msg = f"There were too many requests for {model.name!r} this minute."
-            raise Refused(429, "Throttling.RateQuota", msg)
-        return read_order(body, model, self.settings.length_unit)
+        self._admit(model.alias_of or model.name, model.name, model.rpm)
+        return read_order(body, model, self.settings.length_unit, partial(self.store.has, account))
 
-    async def _speak(self, order: Order, fault: Fault, caller: Caller, request: Request) -> Script:
-        pcm = fault.spoken(await run_in_threadpool(self._speaker.speak, order))
+    def _admit(self, group: str, name: str, rpm: int | None) -> None:
+        if not self._limiter.admit(group, rpm):
+            msg = f"There were too many requests for {name!r} this minute."
+            raise Refused(429, "Throttling.RateQuota", msg)
+
+    def _speak_for(self, account: Account, order: Order) -> bytes:
+        """Return *order* spoken, which keeps its voice for another year."""
+        if is_own(order.model):
+            self.store.use(account, order.model.name, order.voice)
+        return self._speaker.speak(order)
+
+    async def _speak(
+        self, order: Order, account: Account, fault: Fault, caller: Caller, request: Request
+    ) -> Script:
+        pcm = fault.spoken(await run_in_threadpool(self._speak_for, account, order))
         name = uuid.uuid4().hex
         self._results[name] = _Result(order=order, fault=fault)
         while len(self._results) > _KEPT:
@@ -261,10 +343,11 @@ class Emulator:
             return
         received.status = 101
         await socket.accept(headers=[(b"x-request-id", caller.request_id.encode())])
-        await self._hold_session(socket, name, fault, received)
+        account = self.account_of(caller.key)
+        await self._hold_session(socket, name, account, fault, received)
 
     async def _hold_session(
-        self, socket: WebSocket, name: str, fault: Fault, received: Received
+        self, socket: WebSocket, name: str, account: Account, fault: Fault, received: Received
     ) -> None:
         model = find_realtime_model(name, self.settings.region)
         if model and not self._limiter.admit(model.alias_of or model.name, model.rpm):
@@ -277,7 +360,8 @@ class Emulator:
             name=name,
             fault=fault,
             settings=self.settings,
-            speak=self._speaker.speak,
+            speak=partial(self._speak_for, account),
+            has_own=partial(self.store.has, account),
             cut=lambda cut: cut_connection(self.connections, socket.scope, cut),
             journal=self.journal,
             received=received,

@@ -6,7 +6,7 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vivavoce_qwen.tables import ModelRow
 
 __all__ = [
+    "HasOwn",
     "Order",
     "Refused",
     "are_too_long",
@@ -25,13 +26,17 @@ __all__ = [
     "find_model",
     "find_realtime_model",
     "has_voice",
+    "invalid",
+    "is_own",
     "is_speakable",
     "parse_body",
     "read_order",
 ]
 
+HasOwn = Callable[[str, str], bool]
+"""Whether a model, by its name, speaks with a voice that was made, by its id."""
+
 _MAX_INSTRUCTION_TOKENS = 1_600
-_CUSTOM_VOICES = {"cloned": "qwen-tts-vc-", "designed": "qwen-tts-vd-"}
 # Scripts in which about every character is a token of its own.
 _DENSE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
 _NOTHING_TO_SAY = "Please ensure input text is valid."
@@ -129,7 +134,7 @@ def parse_body(raw: bytes) -> dict[str, Any]:
     except ValueError:  # of the JSON, or of its UTF-8
         body = None
     if not isinstance(body, dict):
-        raise _invalid("The body is no JSON object.")
+        raise invalid("The body is no JSON object.")
     return body
 
 
@@ -140,16 +145,18 @@ def find_model(body: Mapping[str, Any], region: str) -> ModelRow:
     Raises:
         Refused: If it names none, none of this region, or one of another transport.
     """
-    from vivavoce_qwen.tables import models
+    from vivavoce_qwen.tables import management, models
 
     name = body.get("model")
     if not isinstance(name, str) or not name:
-        raise _invalid("The field 'model' is required and is a string.")
+        raise invalid("The field 'model' is required and is a string.")
+    if name in management():
+        raise invalid(f"url error, please check url: {name!r} does not speak.")
     row = models().get(name)
     if row is None or region not in row.regions:
         raise Refused(404, "ModelNotFound", f"There is no model {name!r} in {region}.")
     if "http" not in row.transports:
-        raise _invalid(f"url error, please check url: {name!r} is not served over HTTP.")
+        raise invalid(f"url error, please check url: {name!r} is not served over HTTP.")
     return row
 
 
@@ -161,7 +168,9 @@ def find_realtime_model(name: str, region: str) -> ModelRow | None:
     return row if row is not None and row.is_realtime and region in row.regions else None
 
 
-def read_order(body: Mapping[str, Any], model: ModelRow, unit: LengthUnit) -> Order:
+def read_order(
+    body: Mapping[str, Any], model: ModelRow, unit: LengthUnit, has_own: HasOwn
+) -> Order:
     """
     Return what *body* asks of *model*.
 
@@ -169,25 +178,26 @@ def read_order(body: Mapping[str, Any], model: ModelRow, unit: LengthUnit) -> Or
         body: The parsed body.
         model: What it names.
         unit: What the limit on a text counts.
+        has_own: Knows the voices that were made.
 
     Raises:
         Refused: If a field is missing, wrong, or not one of the model's.
     """
     given = body.get("input")
     if not isinstance(given, dict):
-        raise _invalid("The field 'input' is required and is an object.")
+        raise invalid("The field 'input' is required and is an object.")
     parameters = body.get("parameters")
     if parameters is not None and not isinstance(parameters, dict):
-        raise _invalid("The field 'parameters' is an object.")
+        raise invalid("The field 'parameters' is an object.")
     # Everything but the text has been seen in either place.
     fields = {**(parameters or {}), **given}
     text = given.get("text")
     if not isinstance(text, str):
-        raise _invalid("The field 'input.text' is required and is a string.")
+        raise invalid("The field 'input.text' is required and is a string.")
     _check_text(text, model, unit)
     return Order(
         model=model,
-        voice=_read_voice(fields, model),
+        voice=_read_voice(fields, model, has_own),
         text=text,
         language_type=_read_language(fields, model),
         instructions=_read_instructions(fields, model),
@@ -210,27 +220,33 @@ def is_speakable(text: str) -> bool:
     return any(_is_speakable(character) for character in text)
 
 
-def has_voice(model: ModelRow, voice: str) -> bool:
+def is_own(model: ModelRow) -> bool:
+    """Return whether *model* speaks only with voices that were made."""
+    return model.voices != "system"
+
+
+def has_voice(model: ModelRow, voice: str, has_own: HasOwn) -> bool:
     """Return whether *voice* is one of *model*."""
     from vivavoce_qwen.tables import voices
 
-    if prefix := _CUSTOM_VOICES.get(model.voices):
-        return voice.startswith(prefix) and len(voice) > len(prefix)
+    if is_own(model):
+        return has_own(model.name, voice)
     row = voices().get(voice)
     return row is not None and model.name in row.models
 
 
-def _invalid(message: str) -> Refused:
+def invalid(message: str) -> Refused:
+    """Return how a wrong or missing field is refused."""
     return Refused(400, "InvalidParameter", message)
 
 
 def _check_text(text: str, model: ModelRow, unit: LengthUnit) -> None:
     if not is_speakable(text):
-        raise _invalid(_NOTHING_TO_SAY)
+        raise invalid(_NOTHING_TO_SAY)
     if model.max_text is not None and _length(text, model, unit) > model.max_text:
         # The service wraps this one: the inner code differs from the outer.
         limit = f"[0, {model.max_text}]"
-        raise _invalid(
+        raise invalid(
             f"<400> InternalError.Algo.InvalidParameter: Range of input length should be {limit}"
         )
 
@@ -250,12 +266,16 @@ def _length(text: str, model: ModelRow, unit: LengthUnit) -> int:
     return count_billed_characters(text) if unit == "billed" else len(text)
 
 
-def _read_voice(fields: Mapping[str, Any], model: ModelRow) -> str:
+def _read_voice(fields: Mapping[str, Any], model: ModelRow, has_own: HasOwn) -> str:
     voice = fields.get("voice")
     if not isinstance(voice, str) or not voice:
-        raise _invalid("The field 'input.voice' is required and is a string.")
-    if not has_voice(model, voice):
-        raise _invalid(f"Invalid voice specified: {voice!r} is no voice of {model.name!r}.")
+        raise invalid("The field 'input.voice' is required and is a string.")
+    if not has_voice(model, voice, has_own):
+        msg = (
+            "Invalid voice specified, the requested voice does not exist or is not licensed for "
+            f"use: {voice!r} is no voice of {model.name!r}."
+        )
+        raise invalid(msg)
     return voice
 
 
@@ -266,7 +286,7 @@ def _read_language(fields: Mapping[str, Any], model: ModelRow) -> str:
     allowed = ("Auto", *model.languages)
     if language not in allowed:
         listed = ", ".join(allowed)
-        raise _invalid(f"The field 'language_type' is {language!r}, and may be one of: {listed}.")
+        raise invalid(f"The field 'language_type' is {language!r}, and may be one of: {listed}.")
     return str(language)
 
 
@@ -275,10 +295,10 @@ def _read_instructions(fields: Mapping[str, Any], model: ModelRow) -> str:
     if instructions is None:
         instructions = ""
     if not isinstance(instructions, str):
-        raise _invalid("The field 'instructions' is a string.")
+        raise invalid("The field 'instructions' is a string.")
     if not isinstance(fields.get("optimize_instructions") or False, bool):
-        raise _invalid("The field 'optimize_instructions' is true or false.")
+        raise invalid("The field 'optimize_instructions' is true or false.")
     if are_too_long(instructions):
-        raise _invalid(f"The instructions are longer than {_MAX_INSTRUCTION_TOKENS} tokens.")
+        raise invalid(f"The instructions are longer than {_MAX_INSTRUCTION_TOKENS} tokens.")
     # Other models let them pass and do not heed them.
     return instructions if model.instructions else ""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import textwrap
+import tomllib
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,6 +16,7 @@ from vivavoce_qwen_emulator.settings import (
     CANCELS,
     CLEARS,
     LENGTH_UNITS,
+    MISSING_VOICES,
     PACES,
     SHAPES,
     UNCOMMITTED,
@@ -75,6 +79,43 @@ def _read_rpm(_context: click.Context, _parameter: click.Parameter, value: str) 
     help="What the limit on a text counts.",
 )
 @click.option(
+    "--voice",
+    "voices",
+    multiple=True,
+    metavar="MODEL=VOICE",
+    help="Voices: a cloned or designed one that every key has from the beginning; may be repeated.",
+)
+@click.option(
+    "--voices-of",
+    "voices_of",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Voices: those of the table own_voices in a TOML file, as a contract.toml has it.",
+)
+@click.option(
+    "--voices-path",
+    default="",
+    type=click.Path(dir_okay=False),
+    help="Voices: a file to keep them in; without one they are kept in memory.",
+)
+@click.option(
+    "--voice-quota",
+    default=1_000,
+    type=click.IntRange(0),
+    help="Voices: how many each key may have at a time.",
+)
+@click.option(
+    "--missing-voice",
+    default="status",
+    type=click.Choice(MISSING_VOICES),
+    help="Voices: whether one that is not there is told by status 400 or by a code with 200.",
+)
+@click.option(
+    "--least-preview-characters",
+    default=0,
+    type=click.IntRange(0),
+    help="Voices: shortest text of a preview.",
+)
+@click.option(
     "--shape",
     default="documented",
     type=click.Choice(SHAPES),
@@ -135,7 +176,15 @@ def _read_rpm(_context: click.Context, _parameter: click.Parameter, value: str) 
     help="Sessions: what it closes an idle one with.",
 )
 def serve(
-    *, host: str, port: int, expose: bool, region: str, keys: tuple[str, ...], **rest: Any
+    *,
+    host: str,
+    port: int,
+    expose: bool,
+    region: str,
+    keys: tuple[str, ...],
+    voices: tuple[str, ...],
+    voices_of: str | None,
+    **rest: Any,
 ) -> None:
     """Serve until Ctrl-C."""
     from vivavoce_qwen_emulator.app import Emulator
@@ -151,7 +200,12 @@ def serve(
         msg = f"{host} can be reached from other machines. If you want that, give --expose."
         raise click.UsageError(msg)
     try:
-        settings = Settings(region=region, keys=_read_keys(keys, region), **rest)
+        settings = Settings(
+            region=region,
+            keys=_read_keys(keys, region),
+            voices=_read_voices(voices, voices_of),
+            **rest,
+        )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     try:
@@ -159,7 +213,12 @@ def serve(
     except OSError as error:
         msg = f"Cannot listen at {host}, port {port}: {error.strerror}. Try --port 0."
         raise click.ClickException(msg) from error
-    emulator = Emulator(settings)
+    try:
+        emulator = Emulator(settings)
+    except sqlite3.Error as error:
+        listening.close()
+        msg = f"Cannot keep voices in {settings.voices_path!r}: {error}."
+        raise click.ClickException(msg) from error
     click.echo(f"Serving {region} at {address_of(listening)}")
     click.echo(f"and realtime sessions at {ws_address_of(listening)}")
     try:
@@ -192,4 +251,20 @@ def _read_keys(keys: tuple[str, ...], served: str) -> dict[str, list[str]]:
             read[region].append(rest)
         else:
             read[served].append(key)
+    return dict(read)
+
+
+def _read_voices(given: tuple[str, ...], table: str | None) -> dict[str, list[str]]:
+    read: defaultdict[str, list[str]] = defaultdict(list)
+    for pair in given:
+        model, _, voice = pair.partition("=")
+        read[model].append(voice)
+    if table is not None:
+        try:
+            facts = tomllib.loads(Path(table).read_text(encoding="utf-8"))
+            for model, voice in facts["own_voices"].items():
+                read[model].append(str(voice))
+        except (ValueError, KeyError, AttributeError) as error:
+            msg = f"{table} has no table own_voices of ids by model."
+            raise click.UsageError(msg) from error
     return dict(read)

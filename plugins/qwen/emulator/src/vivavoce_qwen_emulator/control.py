@@ -12,10 +12,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from vivavoce_qwen_emulator.faults import BadFault, Fault, Kind, describe_faults, make_fault
+from vivavoce_qwen_emulator.faults import (
+    ACTIONS,
+    BadFault,
+    Fault,
+    Kind,
+    describe_faults,
+    make_fault,
+)
 from vivavoce_qwen_emulator.journal import Journal
 
-__all__ = ["Armed", "Armory", "control_routes"]
+__all__ = ["Armed", "Armory", "control_routes", "read_action"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,11 +39,18 @@ class Armed:
     stream: bool | None = None
     """Only streams, or only answers in one piece; None for any the fault can be done to."""
 
-    def fits(self, model: object, kind: Kind) -> bool:
+    action: str | None = None
+    """Only requests that ask to do this with voices; None for any."""
+
+    def fits(self, model: object, kind: Kind, action: str) -> bool:
         """Return whether a request is one it is meant for."""
         wanted = {None: kind, True: "stream", False: "plain"}[self.stream]
         return (
-            (self.model is None or self.model == model) and wanted == kind and self.fault.fits(kind)
+            self.model in (None, model)
+            and self.action in (None, action)
+            and wanted == kind
+            and self.fault.fits(kind)
+            and self.fault.fits_action(action)
         )
 
 
@@ -52,11 +66,11 @@ class Armory:
         with self._lock:
             self._waiting.append(armed)
 
-    def take(self, model: object, kind: Kind) -> Fault | None:
+    def take(self, model: object, kind: Kind, action: str = "") -> Fault | None:
         """Return what is to go wrong with a request, used up by that; None for nothing."""
         with self._lock:
             for armed in self._waiting:
-                if armed.fits(model, kind):
+                if armed.fits(model, kind, action):
                     armed.times -= 1
                     if not armed.times:
                         self._waiting.remove(armed)
@@ -126,9 +140,11 @@ async def _body(request: Request) -> Mapping[str, Any]:
 
 
 def _read_armed(body: Mapping[str, Any]) -> Armed:
-    unknown = sorted(body.keys() - {"fault", "params", "times", "model", "stream"})
+    unknown = sorted(body.keys() - {"fault", "params", "times", "model", "stream", "action"})
     if unknown:
-        msg = f"{unknown[0]!r} means nothing here. Give: fault, params, times, model, stream."
+        msg = (
+            f"{unknown[0]!r} means nothing here. Give: fault, params, times, model, stream, action."
+        )
         raise BadFault(msg)
     times, params, stream = body.get("times", 1), body.get("params", {}), body.get("stream")
     if not isinstance(times, int) or isinstance(times, bool) or times < 1:
@@ -141,7 +157,26 @@ def _read_armed(body: Mapping[str, Any]) -> Armed:
         msg = f"stream={stream!r} is unusable. Give true, false or null."
         raise BadFault(msg)
     fault = make_fault(str(body.get("fault", "")), params)
-    return Armed(fault=fault, times=times, model=body.get("model"), stream=stream)
+    return Armed(
+        fault=fault,
+        times=times,
+        model=body.get("model"),
+        stream=stream,
+        action=read_action(body.get("action")),
+    )
+
+
+def read_action(action: object) -> str | None:
+    """
+    Return *action* if a request can ask for it.
+
+    Raises:
+        BadFault: If none can.
+    """
+    if action is None or (isinstance(action, str) and action in ACTIONS):
+        return action
+    msg = f"action={action!r} is unusable. Give null or one of: {', '.join(ACTIONS)}."
+    raise BadFault(msg)
 
 
 def _as_json(armed: Armed) -> dict[str, Any]:
@@ -151,4 +186,5 @@ def _as_json(armed: Armed) -> dict[str, Any]:
         "times": armed.times,
         "model": armed.model,
         "stream": armed.stream,
+        "action": armed.action,
     }

@@ -33,6 +33,7 @@ from vivavoce_qwen_emulator.script import Close, Cut, Script, Step, Wait, whole
 from vivavoce_qwen_emulator.settings import can_be_sent
 
 __all__ = [
+    "ACTIONS",
     "FAULTS",
     "BadFault",
     "Caller",
@@ -47,8 +48,11 @@ __all__ = [
 FAULTS: dict[str, type[Fault]] = {}
 """Every fault by name, in the order of this module."""
 
-Kind = Literal["plain", "stream", "realtime"]
-"""What a request is for: an answer in one piece, a stream, or a session."""
+ACTIONS = ("create", "list", "query", "delete")
+"""What a request for voices can ask for; ``query`` of designed ones alone."""
+
+Kind = Literal["plain", "stream", "realtime", "voices"]
+"""What a request is for: an answer in one piece, a stream, a session, or voices of one's own."""
 
 FaultT = TypeVar("FaultT", bound="Fault")
 
@@ -116,6 +120,15 @@ class Fault:
     on_realtime: ClassVar[bool] = False
     """Whether it can be done to a realtime session, or to its handshake."""
 
+    on_voices: ClassVar[bool] = False
+    """Whether it can be done to a request that makes, lists or deletes voices."""
+
+    actions: ClassVar[Collection[str]] = ()
+    """What such a request has to ask for; empty for anything."""
+
+    deletes_voice: ClassVar[bool] = False
+    """Whether the voice that a request is about is gone: once made, or before it is looked for."""
+
     gives_address: ClassVar[bool] = True
     """Whether the answer says where the finished audio is."""
 
@@ -155,6 +168,14 @@ class Fault:
         """Return how the finished audio is sent."""
         return download.script
 
+    def told(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """Return what is answered about voices, once it is done."""
+        return answer
+
+    def done(self, script: Script, _caller: Caller, /) -> Script:
+        """Return how what was done to voices is answered; not asked where it was refused."""
+        return script
+
     def realtime(self, event: Message, _sent: Sent, /) -> Sequence[Outgoing]:
         """Return what is sent, or done, in place of an event of a session."""
         return [event]
@@ -166,7 +187,17 @@ class Fault:
     @classmethod
     def fits(cls, kind: Kind) -> bool:
         """Return whether it can be done to a request of this kind."""
-        return {"plain": cls.on_plain, "stream": cls.on_stream, "realtime": cls.on_realtime}[kind]
+        return {
+            "plain": cls.on_plain,
+            "stream": cls.on_stream,
+            "realtime": cls.on_realtime,
+            "voices": cls.on_voices,
+        }[kind]
+
+    @classmethod
+    def fits_action(cls, action: str) -> bool:
+        """Return whether it can be done where *action* is asked for, which is empty for speech."""
+        return not cls.actions or action in cls.actions
 
 
 # --- other answers -----------------------------------------------------------
@@ -178,6 +209,7 @@ class Status(Fault):
 
     name = "status"
     on_realtime = True
+    on_voices = True
     status: int = parameter(default=500, meaning="HTTP status", least=200, most=599)
     code: str = parameter(default="InternalError", meaning="the service's word")
     message: str = parameter(default="An internal error has occurred.", meaning="for a person")
@@ -208,6 +240,7 @@ class Throttled(Fault):
 
     name = "throttled"
     on_realtime = True
+    on_voices = True
     retry_after: str = parameter(
         default="", meaning="value of the header Retry-After; empty for none"
     )
@@ -228,6 +261,7 @@ class EmptyObject(Fault):
 
     name = "empty-object"
     on_realtime = True
+    on_voices = True
     status: int = parameter(default=400, meaning="HTTP status", least=200, most=599)
 
     def instead(self, caller: Caller) -> Script:
@@ -240,6 +274,7 @@ class EchoKey(Fault):
 
     name = "echo-key"
     on_realtime = True
+    on_voices = True
     status: int = parameter(default=401, meaning="HTTP status", least=200, most=599)
 
     def instead(self, caller: Caller) -> Script:
@@ -254,6 +289,7 @@ class Html(Fault):
 
     name = "html"
     on_realtime = True
+    on_voices = True
     status: int = parameter(default=502, meaning="HTTP status", least=200, most=599)
 
     def instead(self, caller: Caller) -> Script:
@@ -327,6 +363,7 @@ class CutBody(Fault):
     """Closes the connection in the middle of the body."""
 
     name = "cut"
+    on_voices = True
     at: int = parameter(default=0, meaning="bytes of the body that are sent before", least=0)
     reset: bool = parameter(
         default=False, meaning="whether the client sees a reset rather than an end"
@@ -342,6 +379,7 @@ class SlowStart(Fault):
 
     name = "slow-start"
     on_realtime = True
+    on_voices = True
     seconds: float = parameter(default=1.0, meaning="how long", least=0)
     headers: bool = parameter(default=False, meaning="whether the status and headers come at once")
 
@@ -356,6 +394,7 @@ class Torn(Fault):
     """Sends the body in small pieces, cut anywhere."""
 
     name = "torn"
+    on_voices = True
     size: int = parameter(default=7, meaning="bytes of a piece", least=1)
 
     def script(self, script: Script) -> Script:
@@ -861,6 +900,119 @@ class WsDoneStatus(OfSessions):
         return [event]
 
 
+# --- voices of one's own ------------------------------------------------------
+
+
+class OfVoices(Fault):
+    """What only a request that makes, lists or deletes voices can suffer."""
+
+    on_plain = False
+    on_stream = False
+    on_voices = True
+
+
+@fault
+class VoiceLost(OfVoices):
+    """Does what was asked, and closes the connection in place of an answer."""
+
+    name = "voice-lost"
+    reset: bool = parameter(
+        default=False, meaning="whether the client sees a reset rather than an end"
+    )
+
+    def done(self, script: Script, _caller: Caller, /) -> Script:
+        return replace(script, lost=Cut(self.reset))
+
+
+@fault
+class VoiceError(OfVoices):
+    """Does what was asked, and answers that it failed."""
+
+    name = "voice-error"
+    status: int = parameter(default=500, meaning="HTTP status", least=200, most=599)
+    code: str = parameter(default="InternalError", meaning="the service's word")
+    message: str = parameter(default="An internal error has occurred.", meaning="for a person")
+
+    def done(self, _script: Script, caller: Caller, /) -> Script:
+        return Status(status=self.status, code=self.code, message=self.message).instead(caller)
+
+
+@fault
+class VoiceVanished(OfVoices):
+    """Lets the voice be deleted by somebody else: as soon as it is made, or before it is found."""
+
+    name = "voice-vanished"
+    actions = ("create", "query", "delete")
+    deletes_voice = True
+
+
+@fault
+class VoiceFallback(OfVoices):
+    """Says whether the voice was made in the degraded mode; it is no different."""
+
+    name = "voice-fallback"
+    actions = ("create",)
+    mode: bool = parameter(default=True, meaning="whether it was")
+    reason: str = parameter(
+        default="no_merged_segments", meaning="why; not told where it was not, or if empty"
+    )
+
+    def told(self, answer: dict[str, Any]) -> dict[str, Any]:
+        why = {"fallback_reason": self.reason} if self.mode and self.reason else {}
+        return answer | {"output": answer["output"] | {"fallback_mode": self.mode} | why}
+
+
+@fault
+class VoiceBadPreview(OfVoices):
+    """Sends a preview that is no base64; for a cloned voice, where none is due."""
+
+    name = "voice-bad-preview"
+    actions = ("create",)
+
+    def told(self, answer: dict[str, Any]) -> dict[str, Any]:
+        preview = answer["output"].get("preview_audio", {}) | {"data": "%%% no base64"}
+        return answer | {"output": answer["output"] | {"preview_audio": preview}}
+
+
+@fault
+class VoiceNoId(OfVoices):
+    """Makes a voice and does not tell its id."""
+
+    name = "voice-no-id"
+    actions = ("create",)
+
+    def told(self, answer: dict[str, Any]) -> dict[str, Any]:
+        told = {key: value for key, value in answer["output"].items() if key != "voice"}
+        return answer | {"output": told}
+
+
+@fault
+class VoiceBadJson(OfVoices):
+    """Does what was asked, and breaks the JSON of the answer."""
+
+    name = "voice-bad-json"
+
+    def done(self, script: Script, _caller: Caller, /) -> Script:
+        return whole(200, JSON, _bytes_of(script)[:-20])
+
+
+@fault
+class VoiceHuge(OfVoices):
+    """Does what was asked, and answers with JSON that is much too long, made as it is sent."""
+
+    name = "voice-huge"
+    size: int = parameter(default=400_000_000, meaning="bytes of the answer", least=0)
+    declared: bool = parameter(default=True, meaning="whether the length is in a header of HTTP")
+
+    def done(self, script: Script, _caller: Caller, /) -> Script:
+        body = _bytes_of(script)
+        size = max(self.size, len(body))
+        length = [("content-length", str(size))] if self.declared else []
+        # White space before the end is still JSON.
+        steps = _filled(body[:-1], size - len(body), body[-1:])
+        return Script(headers=(("content-type", JSON), *length), steps=steps)
+
+
 # --- the table ---------------------------------------------------------------
 
 
@@ -1016,7 +1168,12 @@ def _torn(steps: Iterable[Step], size: int) -> Iterator[Step]:
 
 
 def _zeros(header: bytes, size: int) -> Iterator[bytes]:
-    block = bytes(1 << 16)
-    yield header
+    return _filled(header, size, filling=bytes(1))
+
+
+def _filled(begin: bytes, size: int, end: bytes = b"", filling: bytes = b" ") -> Iterator[bytes]:
+    block = filling * (1 << 16)
+    yield begin
     for start in range(0, size, len(block)):
         yield block[: size - start]
+    yield end

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 __all__ = ["Journal", "Received"]
 
 _SECRETS = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
+_CUSTOMIZATION = "/services/audio/tts/customization"
+# A recording may come in other forms and places than it should.
+_NOT_SHOWN = {"text": "transcript", "audio": "recording", "data": "recording", "url": "recording"}
+# Nothing a request for a voice should hold in the clear is longer.
+_LONGEST_SHOWN = 4_096
 _KEPT = 1_000
 _MASK = "***"
 
@@ -28,7 +35,12 @@ class Received:
     """In order; names in lower case. A key is masked: ``Bearer ***``, or ``***`` without it."""
 
     body: Any = None
-    """The JSON in the body; its text where that is none; None without a body."""
+    """
+    The JSON in the body; its text where that is none; None without a body. Of a request for
+    voices, recordings and transcripts are left out: in their place is an object with ``kind``,
+    ``characters`` and ``sha256``, and for a recording also ``media_type``, ``bytes`` and
+    ``bytes_sha256``, of what the base64 holds.
+    """
 
     fault: str = ""
     """Name of the fault that was done to it, or empty."""
@@ -80,7 +92,7 @@ class Journal:
             path=path,
             query={key: _MASK if key == "Signature" else value for key, value in query},
             headers=[(name.lower(), _mask(name.lower(), value)) for name, value in headers],
-            body=_parsed(body),
+            body=_shown(body) if path.endswith(_CUSTOMIZATION) else _parsed(body),
         )
         with self._changed:
             self._entries.append(entry)
@@ -141,3 +153,45 @@ def _parsed(body: bytes | str) -> Any:
         return json.loads(body)
     except ValueError:
         return body if isinstance(body, str) else body.decode(errors="replace")
+
+
+def _shown(body: bytes) -> Any:
+    """Return *body* without what somebody said, or is to be known by."""
+    value = _parsed(body)
+    # What is no JSON might hold a recording anywhere.
+    return _summary("body", value) if isinstance(value, str) else _without_speech(value)
+
+
+def _without_speech(value: Any, name: str = "") -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_speech(inner, key) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_without_speech(inner, name) for inner in value]
+    return _string_without_speech(value, name) if isinstance(value, str) else value
+
+
+def _string_without_speech(value: str, name: str) -> Any:
+    if value[:5].lower() == "data:":
+        return _summary("data URL", value) | _held(value)
+    if value[:5].lower().startswith("http"):
+        # It may be signed, and whoever reads it can hear the recording.
+        return _summary("address", value)
+    if name in _NOT_SHOWN:
+        return _summary(_NOT_SHOWN[name], value)
+    return value if len(value) <= _LONGEST_SHOWN else _summary("text", value)
+
+
+def _held(value: str) -> dict[str, Any]:
+    """Return what can be told of the bytes in a data URL."""
+    head, _, data = value.partition(",")
+    told: dict[str, Any] = {"media_type": head[5:].partition(";")[0]}
+    try:
+        raw = base64.b64decode(data, validate=True)
+    except ValueError:
+        return told
+    return told | {"bytes": len(raw), "bytes_sha256": hashlib.sha256(raw).hexdigest()}
+
+
+def _summary(kind: str, value: str) -> dict[str, Any]:
+    digest = hashlib.sha256(value.encode(errors="surrogatepass")).hexdigest()
+    return {"kind": kind, "characters": len(value), "sha256": digest}

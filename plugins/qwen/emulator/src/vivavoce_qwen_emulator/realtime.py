@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from vivavoce_qwen_emulator.checks import Order, Refused, has_voice, is_speakable
+from vivavoce_qwen_emulator.checks import HasOwn, Order, Refused, has_voice, is_speakable
 from vivavoce_qwen_emulator.events import (
     Message,
     Outgoing,
@@ -77,6 +77,7 @@ class RealtimeSession:
         fault: What goes wrong.
         settings: How the service behaves.
         speak: Text to audio; blocks.
+        has_own: Knows the voices that were made.
         cut: Ends the connection without a close.
         journal: Where messages and the end are written down.
         received: The entry of the handshake.
@@ -91,6 +92,7 @@ class RealtimeSession:
         fault: Fault,
         settings: Settings,
         speak: Callable[[Order], bytes],
+        has_own: HasOwn,
         cut: Callable[[Cut], None],
         journal: Journal,
         received: Received,
@@ -101,6 +103,7 @@ class RealtimeSession:
         self._fault = fault
         self._settings = settings
         self._speak = speak
+        self._has_own = has_own
         self._cut = cut
         self._journal = journal
         self._received = received
@@ -309,7 +312,7 @@ class RealtimeSession:
         is_first = self._response is None
         if self._response is None:
             order = order_of(self._model, self._config)
-            if not has_voice(self._model, order.voice):
+            if not has_voice(self._model, order.voice, self._has_own):
                 raise engine_refusal()
             if not is_speakable(text):
                 raise Refused(400, "InvalidParameter", "Please ensure input text is valid.")

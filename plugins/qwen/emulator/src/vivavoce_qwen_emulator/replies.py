@@ -189,15 +189,18 @@ def frame(event: Event, framing: Framing) -> bytes:
     return newline.encode().join([line.encode() for line in lines] + data) + newline.encode() * 2
 
 
-def wav_header(data_bytes: int, *, riff_size: int | None = None) -> bytes:
+def wav_header(
+    data_bytes: int, *, riff_size: int | None = None, sample_rate_hz: int = SAMPLE_RATE_HZ
+) -> bytes:
     """
     Return the header of a WAV of *data_bytes*.
 
     Args:
         data_bytes: Written as the size of the audio.
         riff_size: Written as the size of all; None for what is right.
+        sample_rate_hz: Written as the rate of the audio.
     """
-    rate = SAMPLE_RATE_HZ
+    rate = sample_rate_hz
     all_bytes = 36 + data_bytes if riff_size is None else riff_size
     return b"".join(
         (

@@ -67,6 +67,9 @@ class Script:
     delay_s: float = 0.0
     """Seconds before the status is sent."""
 
+    lost: Cut | None = None
+    """How the connection is closed in place of all that."""
+
 
 class Connection(Protocol):
     """What is known of a connection: uvicorn's protocols have both."""
@@ -124,6 +127,8 @@ class Reply:
     async def _send(self, scope: Scope, send: Send) -> None:
         script = self._script
         await asyncio.sleep(script.delay_s)
+        if script.lost is not None:
+            await self._cut(scope, script.lost)
         await send(
             {
                 "type": "http.response.start",
@@ -135,12 +140,15 @@ class Reply:
             if isinstance(step, Wait):
                 await wait_for(step)
             elif isinstance(step, Cut):
-                self._has_cut = True
-                cut_connection(self._connections(), scope, step)
-                await wait_for(Wait(0))
+                await self._cut(scope, step)
             else:
                 await send({"type": "http.response.body", "body": step, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _cut(self, scope: Scope, cut: Cut) -> None:
+        self._has_cut = True
+        cut_connection(self._connections(), scope, cut)
+        await wait_for(Wait(0))
 
 
 def cut_connection(connections: Iterable[Connection], scope: Scope, cut: Cut) -> None:

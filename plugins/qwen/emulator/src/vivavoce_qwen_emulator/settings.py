@@ -12,6 +12,7 @@ __all__ = [
     "CANCELS",
     "CLEARS",
     "LENGTH_UNITS",
+    "MISSING_VOICES",
     "PACES",
     "SHAPES",
     "UNCOMMITTED",
@@ -19,6 +20,7 @@ __all__ = [
     "Cancel",
     "Clear",
     "LengthUnit",
+    "MissingVoice",
     "Pace",
     "Rpm",
     "Settings",
@@ -35,6 +37,7 @@ Uncommitted = Literal["dropped", "spoken"]
 Clear = Literal["unspoken", "buffer"]
 Cancel = Literal["obeyed", "error"]
 Afterwards = Literal["open", "close"]
+MissingVoice = Literal["status", "code"]
 
 LENGTH_UNITS: tuple[LengthUnit, ...] = ("characters", "bytes", "billed")
 PACES: tuple[Pace, ...] = ("full", "real")
@@ -43,6 +46,7 @@ UNCOMMITTED: tuple[Uncommitted, ...] = ("dropped", "spoken")
 CLEARS: tuple[Clear, ...] = ("unspoken", "buffer")
 CANCELS: tuple[Cancel, ...] = ("obeyed", "error")
 AFTERWARDS: tuple[Afterwards, ...] = ("open", "close")
+MISSING_VOICES: tuple[MissingVoice, ...] = ("status", "code")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +84,32 @@ class Settings:
 
     length_unit: LengthUnit = "characters"
     """What a text's limit counts: code points, bytes of UTF-8, or billed characters."""
+
+    # Of voices that are made.
+
+    voices: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """
+    Ids by model: cloned or designed voices that every key has from the beginning. One id may be
+    given to several models, which no voice that is made has.
+    """
+
+    voices_path: str = ""
+    """
+    File of an SQLite database in which voices are kept, made where there is none; empty keeps them
+    in memory. Emulators may share one. It holds neither keys nor recordings.
+    """
+
+    voice_quota: int = 1_000
+    """How many voices each key may have at a time, cloned and designed ones together."""
+
+    missing_voice: MissingVoice = "status"
+    """
+    How a voice that is not there is told to who deletes it or asks about it: with 400, or with
+    a code in an answer with 200. The pages have both.
+    """
+
+    least_preview_characters: int = 0
+    """Shortest text of a preview; a sibling of the service wants 15."""
 
     # The rest is of realtime sessions: mostly what the service's pages leave open.
 
@@ -123,7 +153,7 @@ class Settings:
     """What it closes an idle session with, such as 1000 or 1011."""
 
     clock: Callable[[], float] = time.time
-    """Seconds since 1970; expiry and rate limits go by it."""
+    """Seconds since 1970; rate limits go by it, and the expiry of addresses and of voices."""
 
     def __post_init__(self) -> None:
         from vivavoce_qwen.tables import models
@@ -141,7 +171,31 @@ class Settings:
         _check(self.chunk_bytes >= 1, "chunk_bytes", self.chunk_bytes, ["a number from 1"])
         _check(self.url_lifetime_s >= 0, "url_lifetime_s", self.url_lifetime_s, ["0 or more"])
         _check(self.length_unit in LENGTH_UNITS, "length_unit", self.length_unit, LENGTH_UNITS)
+        self._check_voices()
         self._check_sessions()
+
+    def _check_voices(self) -> None:
+        from vivavoce_qwen.tables import models
+
+        own = {name: row.voices for name, row in models().items() if row.voices != "system"}
+        for model, ids in self.voices.items():
+            _check(model in own, "voices", model, sorted(own))
+            for voice in ids:
+                form = f"qwen-tts-{'vc' if own[model] == 'cloned' else 'vd'}-"
+                _check(voice.startswith(form) and voice != form, "voices", voice, [f"{form}..."])
+        _check(self.voice_quota >= 0, "voice_quota", self.voice_quota, ["0 or more"])
+        _check(
+            self.missing_voice in MISSING_VOICES,
+            "missing_voice",
+            self.missing_voice,
+            MISSING_VOICES,
+        )
+        _check(
+            self.least_preview_characters >= 0,
+            "least_preview_characters",
+            self.least_preview_characters,
+            ["0 or more"],
+        )
 
     def _check_sessions(self) -> None:
         _check(self.shape in SHAPES, "shape", self.shape, SHAPES)

@@ -32,6 +32,17 @@ _CONTAINERS = {"pcm": "pcm", "wav": "wav", "mp3": "mp3", "opus": "ogg"}
 
 _FEMALE = ("f1", "f2", "f3", "f4", "f5")
 _MALE = ("m1", "m2", "m3", "m4", "m5", "m6", "m7")
+# Voices that were made sound like none of the service's own, and the two kinds unlike each other:
+# the first are taken from living people, the second are another synthesizer's within the engine.
+_MADE = {
+    "cloned": (
+        "Alex", "Alicia", "Andy", "Annie", "Denis", "Diogo", "Lee", "Mario", "Michael", "Mike",
+        "belinda", "linda", "norbert", "quincy", "robert", "shelby", "steph", "travis", "zac",
+    ),
+    "designed": ("klatt", "klatt2", "klatt3", "klatt4", "klatt5", "klatt6", "croak", "whisperf"),
+}  # fmt: skip
+_MADE_PITCHES_SEMITONES = (-4.0, -2.5, -1.0, 0.5, 2.0, 3.5, 5.0)
+
 # With 12 timbres alone, many of the voices would sound the same.
 _PITCHES_SEMITONES = (-2.0, -1.0, 0.0, 1.0, 2.0)
 _RATES_RATIO = (0.94, 1.0, 1.06)
@@ -156,13 +167,15 @@ def manner_of(order: Order) -> Manner:
     language = _language_of(order)
     is_cantonese = row is not None and row.chinese_variety == "Cantonese"
     voice = "yue" if language == "zh" and is_cantonese else _VOICES.get(language, language)
-    timbres = {"female": _FEMALE, "male": _MALE}.get(gender, _FEMALE + _MALE)
+    made = _MADE.get(order.model.voices)
+    timbres = made or {"female": _FEMALE, "male": _MALE}.get(gender, _FEMALE + _MALE)
+    pitches = _MADE_PITCHES_SEMITONES if made else _PITCHES_SEMITONES
     # Python's own hash differs from process to process.
     digest = hashlib.sha256(order.voice.encode(errors="surrogatepass")).digest()
     rate_ratio, pitch_semitones = _heed(order.instructions)
     rate_ratio *= order.speech_rate * _RATES_RATIO[digest[2] % len(_RATES_RATIO)]
     pitch_semitones += 12 * math.log2(order.pitch_rate)
-    pitch_semitones += _PITCHES_SEMITONES[digest[1] % len(_PITCHES_SEMITONES)]
+    pitch_semitones += pitches[digest[1] % len(pitches)]
     # 0 is silence, which in decibels is without end.
     volume_db = 20 * math.log10(order.volume / 50) if order.volume else -math.inf
     return Manner(

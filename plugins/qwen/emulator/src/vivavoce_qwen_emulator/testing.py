@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from vivavoce_qwen_emulator.app import Emulator
-from vivavoce_qwen_emulator.control import Armed
+from vivavoce_qwen_emulator.control import Armed, read_action
 from vivavoce_qwen_emulator.faults import make_fault
 from vivavoce_qwen_emulator.journal import Received
 from vivavoce_qwen_emulator.serving import Server, address_of, open_socket, ws_address_of
 from vivavoce_qwen_emulator.settings import Settings
+from vivavoce_qwen_emulator.voices import Making
 
 __all__ = ["Received", "RunningEmulator", "running_emulator"]
 
@@ -45,23 +46,27 @@ class RunningEmulator:
         times: int = 1,
         model: str | None = None,
         stream: bool | None = None,
+        action: str | None = None,
         **params: Any,
     ) -> None:
         """
-        Let something go wrong with the next request for speech, or the next session.
+        Let something go wrong with the next request that it can be done to.
 
         Args:
             name: See ``vivavoce-qwen-emulator faults``.
             times: With how many requests.
             model: Only with requests for this model.
-            stream: Only with streams, or only with answers in one piece; not with sessions.
+            stream: Only with streams, or only with speech in one piece; not with sessions.
+            action: Only with requests that ask to do this with voices, such as ``create``.
             **params: The fault's parameters.
 
         Raises:
             BadFault: If there is no such fault, parameter or value.
         """
         fault = make_fault(name, params)
-        self._emulator.armory.arm(Armed(fault=fault, times=times, model=model, stream=stream))
+        self._emulator.armory.arm(
+            Armed(fault=fault, times=times, model=model, stream=stream, action=read_action(action))
+        )
 
     def wait_for_end(self, index: int = -1, *, timeout_s: float = 5.0) -> str:
         """
@@ -76,8 +81,41 @@ class RunningEmulator:
         """
         return self._emulator.journal.wait_for_end(self.requests()[index], timeout_s)
 
+    def voices(self, key: str) -> list[str]:
+        """Return the ids of the voices that *key* has, cloned ones first, the newest first."""
+        account, store = self._emulator.account_of(key), self._emulator.store
+        makings: tuple[Making, ...] = ("cloned", "designed")
+        return [
+            voice.voice for making in makings for voice in store.page(account, making, 0, 1 << 31)
+        ]
+
+    def make_voice(self, model: str, key: str, name: str = "made") -> str:
+        """
+        Make a voice and return its id, without a request.
+
+        Args:
+            model: The one model that speaks with it.
+            key: Whose it is.
+            name: Part of its id.
+
+        Raises:
+            ValueError: If the model takes no such voices.
+        """
+        from vivavoce_qwen.tables import models
+
+        making = models()[model].voices if model in models() else ""
+        if making not in ("cloned", "designed"):
+            msg = f"{model!r} takes neither cloned nor designed voices."
+            raise ValueError(msg)
+        account = self._emulator.account_of(key)
+        return self._emulator.store.add(account, making, name, model).voice  # type: ignore[arg-type]
+
+    def forget_voices(self) -> None:
+        """Forget every voice, but for those of the setting ``voices``."""
+        self._emulator.store.forget()
+
     def clear(self) -> None:
-        """Forget what was received, and disarm every fault."""
+        """Forget what was received, and disarm every fault. Voices stay."""
         self._emulator.journal.clear()
         self._emulator.armory.clear()
 
