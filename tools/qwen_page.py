@@ -11,8 +11,11 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from vivavoce.authoring import DesignOffer, RecordingRules
 from vivavoce_qwen import tables
 from vivavoce_qwen.capabilities import DEFAULT_VOICE, SEGMENT_CHARS
+from vivavoce_qwen.customizing import PAGE_SIZE
+from vivavoce_qwen.offers import customizer_info
 from vivavoce_qwen.tables import ModelRow, PriceRow, VoiceRow
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "qwen.md"
@@ -48,6 +51,7 @@ def render() -> str:
         voices=_voices(),
         prices=_prices(),
         management=_management(),
+        page_size=PAGE_SIZE,
         uncertain="\n".join(f"- {reading}" for reading in tables.UNCERTAIN.values()),
         sources="\n".join(
             f"- `{key}`: {evidence.source}, {evidence.date}"
@@ -186,7 +190,50 @@ def _management() -> str:
             )
         )
     notes = "\n".join(f"- `{row.name}`: {row.uncertain}" for row in tables.management().values())
-    return f"{_table(heads, rows)}\n\n{notes}"
+    return f"{_table(heads, rows)}\n\n{_offers()}\n\n{notes}"
+
+
+def _offers() -> str:
+    info = customizer_info()
+    clone, design = info.clone, info.design
+    assert clone is not None
+    assert design is not None
+    rows = [
+        ("made for", _code(clone.models), _code(design.models)),
+        ("in", ", ".join(clone.regions), ", ".join(design.regions)),
+        ("named", clone.name.meaning, design.name.meaning),
+        ("made from", _recording(clone.recording), _description(design)),
+        ("transcript", "may be given", ""),
+        ("languages", _code(clone.languages), f"{_code(design.languages)}, of the preview"),
+        ("preview", "none", _preview(design)),
+    ]
+    return _table(("", "cloning", "design"), rows)
+
+
+def _recording(rules: RecordingRules) -> str:
+    assert rules.advised_s is not None
+    bits = " or ".join(map(str, rules.wav_bits))
+    kinds = ", ".join(name.upper() for name in rules.containers)
+    channels = "mono" if rules.max_channels == 1 else f"{rules.max_channels} channels"
+    return (
+        f"{kinds} (WAV: {bits} bit), {channels}, {rules.min_sample_rate_hz} Hz or more; "
+        f"{rules.min_s} to {rules.max_s} s, best {rules.advised_s[0]} to {rules.advised_s[1]} s; "
+        f"a file of at most {rules.max_bytes:,} bytes, which as base64 are just below 10 MB, "
+        "or a public address"
+    )
+
+
+def _description(offer: DesignOffer) -> str:
+    tags = " or ".join(f"`{tag}`" for tag in offer.description_languages)
+    return f"a description of at most {offer.max_description} characters, in {tags}"
+
+
+def _preview(offer: DesignOffer) -> str:
+    rates = ", ".join(map(str, offer.preview_rates_hz))
+    return (
+        f"of at most {offer.max_preview} characters; {_code(offer.preview_formats)} at {rates} Hz, "
+        "the usual one first"
+    )
 
 
 TEXT = """\
@@ -232,8 +279,7 @@ A key belongs to one region. See [Settings](settings.md) for where else they may
   `{default_voice}`. Models of *cloned* and *designed* voices take those only, by the id the service
   gave; a voice is bound to the one model it was made for.
 - A name that stands for another may come to mean a newer one; a snapshot stays.
-- Models over a WebSocket are listed for their facts. This release does not speak with them, and
-  refuses with the name of the nearest one over HTTP.
+- Models over a WebSocket also take text [while they speak](../how-to/speak-as-text-comes.md).
 - Limits are those of the main account, over all its keys and workspaces.
 - A long text is sent in several requests, each closed at the next sentence end after
   {characters} characters; for `qwen-tts`, whose limit is in tokens, after {tokens}.
@@ -278,7 +324,9 @@ Prices change; what counts is what the vendor's page says today.
 
 ## Making voices
 
-These models make and keep voices. This release does not ask them; it speaks with voices that exist.
+These models make, list and delete voices of one's own. A voice speaks with the one model it was
+made for. Cloned voices and designed ones are listed apart, in pages of {page_size}. To delete a
+voice that is not there is no failure. The preview of a designed voice comes once, when it is made.
 
 {management}
 
