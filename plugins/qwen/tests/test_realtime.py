@@ -94,6 +94,9 @@ def created(response="resp_1"):
     return told("response.created", response={"id": response, "status": "in_progress"})
 
 
+COMMITTED = told("input_text_buffer.committed", item_id="")
+
+
 def done(response="resp_1", *, status="completed", usage=6, **more):
     usage = {"characters": usage} if isinstance(usage, int) else usage
     told_of = {"id": response, "status": status, "usage": usage, **more}
@@ -561,6 +564,7 @@ def test_a_turn_ends_with_its_last_response(options, count):
     for n in range(count):
         talk.send(f"Number {n}.")
         talk.flush()
+        outputs(talk, COMMITTED)
     ends = [
         TurnEnded() in outputs(talk, delta(b"ab", response=f"r{n}"), done(f"r{n}"))
         for n in range(count)
@@ -587,7 +591,41 @@ def test_responses_nobody_asked_for():
         assert shape(found) == ["AudioData", "Facts", "TurnEnded"]
     talk.send("a")
     talk.flush()
-    assert shape(outputs(talk, delta(b"ab", response="r3"), done("r3")))[-1] == "TurnEnded"
+    found = outputs(talk, COMMITTED, delta(b"ab", response="r3"), done("r3"))
+    assert shape(found)[-1] == "TurnEnded"
+
+
+def test_a_response_before_its_commit():
+    """What ended before the service had taken a flush does not end the turn of that flush."""
+    talk = session()
+    talk.send("Zero.")
+    talk.flush()
+    assert TurnEnded() in outputs(talk, COMMITTED, delta(b"ab", response="r0"), done("r0"))
+    talk.send("One. Tw")
+    outputs(talk, created("r1"), delta(b"ab", response="r1"))
+    talk.flush()
+    assert shape(outputs(talk, done("r1"))) == ["Facts"]
+    found = outputs(talk, COMMITTED, created("r2"), delta(b"ab", response="r2"), done("r2"))
+    assert shape(found) == ["AudioData", "Facts", "TurnEnded"]
+
+
+def test_a_response_that_a_commit_ends():
+    """A response that was open when a flush was taken may be its answer, and ends its turn."""
+    talk = session()
+    talk.send("One. Tw")
+    outputs(talk, created("r1"), delta(b"ab", response="r1"))
+    talk.flush()
+    assert shape(outputs(talk, COMMITTED, done("r1"))) == ["Facts", "TurnEnded"]
+
+
+def test_a_commit_nobody_sent():
+    """A commit that is told of but was never sent is not answered by a later response."""
+    talk = session()
+    outputs(talk, COMMITTED)
+    talk.send("a")
+    talk.flush()
+    assert shape(outputs(talk, delta(b"ab"), done())) == ["AudioData", "Facts"]
+    assert shape(outputs(talk, COMMITTED, created("r2"), done("r2")))[-1] == "TurnEnded"
 
 
 def test_a_response_without_audio():
@@ -678,14 +716,15 @@ def test_another_status_is_no_failure(status):
 )
 @pytest.mark.parametrize("options", [{}, COMMIT], ids=["server_commit", "commit"])
 def test_errors(options, code, message, kind, retryable):
-    """An error event is the error of its code, and what came before it is spoken."""
+    """An error event is the error of its code, with no HTTP status; what came before is spoken."""
     talk = session(options=options)
     found = outputs(talk, delta(SAMPLES), error(code=code, message=message))
     assert shape(found) == ["AudioData", "Failed"]
     problem = failure(found)
     assert type(problem) is kind
-    assert (problem.code, problem.retryable) == (code, retryable)
+    assert (problem.code, problem.retryable, problem.status) == (code, retryable, None)
     assert message.rstrip(".") in str(problem)
+    assert "HTTP" not in str(problem)
     assert KEY not in str(problem)
 
 
@@ -723,7 +762,8 @@ def test_nothing_to_commit():
     assert shape(found) == ["Facts", "TurnEnded"]
     talk.send("b")
     talk.flush()
-    assert shape(outputs(talk, delta(b"ab"), done())) == ["AudioData", "Facts", "TurnEnded"]
+    found = outputs(talk, COMMITTED, delta(b"ab"), done())
+    assert shape(found) == ["AudioData", "Facts", "TurnEnded"]
 
 
 def test_nothing_to_commit_while_it_speaks():
@@ -742,15 +782,16 @@ def test_nothing_to_commit_and_more_to_come():
         talk.send(text)
         talk.flush()
     assert shape(outputs(talk, error(**EMPTY))) == ["Facts"]
-    assert shape(outputs(talk, delta(b"ab"), done()))[-1] == "TurnEnded"
+    assert shape(outputs(talk, COMMITTED, delta(b"ab"), done()))[-1] == "TurnEnded"
 
 
-def test_nothing_to_commit_after_the_end_of_a_turn():
-    """A turn that the service's own response ended is not ended again."""
+def test_nothing_to_commit_after_the_response():
+    """Where the service's own response had all the text, the refused flush ends the turn."""
     talk = session()
     talk.send("a")
     talk.flush()
-    assert shape(outputs(talk, delta(b"ab"), done()))[-1] == "TurnEnded"
+    assert shape(outputs(talk, delta(b"ab"), done())) == ["AudioData", "Facts"]
+    assert shape(outputs(talk, error(**EMPTY))) == ["Facts", "TurnEnded"]
     assert shape(outputs(talk, error(**EMPTY))) == ["Facts"]
 
 

@@ -235,7 +235,7 @@ class _Asked(Task[Result]):
     def _is_of_no_voice(self, reply: Reply) -> bool:
         told = read_refusal(reply.status, reply.headers, reply.body)
         said = f"{told.code} {told.message}"
-        return told.status < 500 and any(word in said for word in _NO_SUCH_VOICE)
+        return (told.status or 0) < 500 and any(word in said for word in _NO_SUCH_VOICE)
 
 
 class _Creation(_Asked[MadeVoice]):

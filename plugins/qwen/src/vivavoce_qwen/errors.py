@@ -56,13 +56,14 @@ class Refusal:
     What a refusal says.
 
     Attributes:
-        status: HTTP status of the reply, or of the event.
+        status: HTTP status of the reply, or of the event; None where there is none, as on a
+            WebSocket.
         code: The service's code, or empty.
         message: Its text, or what of the body can be shown.
         request_id: Its id of the request, or empty.
     """
 
-    status: int
+    status: int | None
     code: str
     message: str
     request_id: str
@@ -197,7 +198,7 @@ def error_of_body(
         clean: Takes out of a text what must not be shown; called before anything is cut.
     """
     refusal = read_refusal(status, headers, body, clean)
-    if refusal.status < 300 and not refusal.code:
+    if (refusal.status or 0) < 300 and not refusal.code:
         kind = headers.get("content-type", "nothing that says what it is")
         said = f"The service answered with neither {wanted} nor an error ({kind})"
         error: VivavoceError = UnexpectedReply(_with(said, refusal.message), status=status)
@@ -215,10 +216,10 @@ def error_of_event(
 
     Args:
         message: The event's data.
-        status: What its comment says, or None.
+        status: HTTP status of the reply, or what the event's comment says; None on a WebSocket.
         headers: Response headers, names in lower case.
     """
-    refusal = _refusal_of(message, status or 200, headers)
+    refusal = _refusal_of(message, status, headers)
     error = _error_of(refusal, headers)
     error.request_id = refusal.request_id or None
     return error
@@ -263,7 +264,9 @@ def as_object(data: bytes | str) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _refusal_of(message: Mapping[str, Any], status: int, headers: Mapping[str, str]) -> Refusal:
+def _refusal_of(
+    message: Mapping[str, Any], status: int | None, headers: Mapping[str, str]
+) -> Refusal:
     inner = message.get("error")
     told = inner if isinstance(inner, dict) else message
     code = _text(told.get("code")) or _text(told.get("type"))
@@ -307,7 +310,8 @@ def _error_of(refusal: Refusal, headers: Mapping[str, str]) -> VivavoceError:
 
 def _heading(refusal: Refusal) -> str:
     what = refusal.code or "no code"
-    return f"The service refused ({what}, HTTP {refusal.status})"
+    status = "" if refusal.status is None else f", HTTP {refusal.status}"
+    return f"The service refused ({what}{status})"
 
 
 def _with(said: str, message: str) -> str:
@@ -319,7 +323,9 @@ def _with(said: str, message: str) -> str:
     return f"{said}: {text}" if text.endswith((".", "!", "?", "…")) else f"{said}: {text}."
 
 
-def _maker_by_status(status: int) -> _Maker:
+def _maker_by_status(status: int | None) -> _Maker:
+    if status is None:
+        return _rejected
     if status in (401, 403):
         return _credential
     if status == 429:

@@ -268,7 +268,7 @@ class _Events:
             return
         message, text = _cut_message(event.data, cut)
         if is_error or message.get("code"):
-            raise error_of_event(message, self._status, self._headers)
+            raise error_of_event(message, self._status or 200, self._headers)
         audio = _audio_of(message)
         outputs.append(_facts_of(message, audio))
         self._audio(text, outputs)

@@ -90,6 +90,7 @@ class RealtimeExchange(DuplexExchange):
         self._has_begun = False
         self._is_uncommitted = False
         self._commits = 0
+        self._taken_commits = 0
         self._torn = b""
         self._speaking: set[str] = set()
         self._ended: set[str] = set()
@@ -235,6 +236,7 @@ class RealtimeExchange(DuplexExchange):
 
     def _committed(self, _message: Mapping[str, Any]) -> Sequence[Output]:
         self._has_begun = True
+        self._taken_commits = min(self._taken_commits + 1, self._commits)
         return ()
 
     def _begun(self, message: Mapping[str, Any]) -> Sequence[Output]:
@@ -249,7 +251,7 @@ class RealtimeExchange(DuplexExchange):
             return ()
         self._ended.add(name)
         self._speaking.discard(name)
-        self._commits = max(0, self._commits - 1)
+        self._count_off()
         for unit, amount in usage_of(response.get("usage")).items():
             self._usage[unit] = self._usage.get(unit, 0.0) + amount
         warnings = () if name in self._audible else ("a response came without audio",)
@@ -262,6 +264,22 @@ class RealtimeExchange(DuplexExchange):
         elif not self._commits:
             outputs.append(TurnEnded())
         return outputs
+
+    def _count_off(self) -> None:
+        """
+        Count off the commit that a response answers which has just ended.
+
+        Where the service also speaks by itself, a response that ended before the service had
+        taken a commit answers none. One that was open then may be its answer, since a commit
+        ends an open response, or another may follow: no event tells which, as the item that a
+        commit names is of no response. It counts, so that a turn may be said to have ended
+        early; never not at all, for then what is there would be waited for in vain.
+        """
+        if self._mode == "server_commit":
+            if not self._taken_commits:
+                return
+            self._taken_commits -= 1
+        self._commits = max(0, self._commits - 1)
 
     def _finished(self, _message: Mapping[str, Any]) -> Sequence[Output]:
         return (Finished(),)
