@@ -28,6 +28,7 @@ from typing import Any
 import httpcore2 as httpcore
 
 from vivavoce.transport.chunked import ChunkJoiner
+from vivavoce.transport.waiting import Waiter
 
 __all__ = ["AsyncBackend", "BlockingBackend", "Wait", "waiting"]
 
@@ -124,7 +125,7 @@ def _is_ip(host: str) -> bool:
     return True
 
 
-class _Protocol(asyncio.Protocol):
+class _Protocol(Waiter, asyncio.Protocol):
     """
     What came and is not read yet, and who waits for it.
 
@@ -136,6 +137,7 @@ class _Protocol(asyncio.Protocol):
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.pieces: deque[bytes | memoryview] = deque()
         self.is_full = False
         self.is_ended = False
@@ -143,10 +145,6 @@ class _Protocol(asyncio.Protocol):
         self._held_bytes = 0
         self._is_held_back = False
         self._transport: asyncio.Transport | None = None
-        self._waiter: asyncio.Future[None] | None = None
-        self._end: float | None = None
-        self._late: type[Exception] = TimeoutError
-        self._alarm: asyncio.TimerHandle | None = None
 
     def use(self, transport: asyncio.Transport) -> None:
         """Take *transport* for the one to hold back when too much comes."""
@@ -158,64 +156,24 @@ class _Protocol(asyncio.Protocol):
         if self._held_bytes > _HELD_MAX_BYTES and self._transport is not None:
             self._is_held_back = True
             self._transport.pause_reading()
-        self._wake()
+        self.wake()
 
     def eof_received(self) -> None:
         self.is_ended = True
-        self._wake()
+        self.wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_ended = True
         self.failure = exc
-        self._wake()
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
+        self.wake()
+        self.strike_alarm()
 
     def pause_writing(self) -> None:
         self.is_full = True
 
     def resume_writing(self) -> None:
         self.is_full = False
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    async def wait(self, end: float | None, late: type[Exception]) -> None:
-        """
-        Wait until something has happened, whatever it is.
-
-        Raises:
-            Exception: *late*, if nothing has until *end*, a time of the loop's clock.
-        """
-        loop = asyncio.get_running_loop()
-        waiter = self._waiter = loop.create_future()
-        self._end, self._late = end, late
-        # Set anew only when it would ring too late: nearly always something comes first,
-        # and then the next wait ends after the last.
-        if end is not None and (self._alarm is None or self._alarm.when() > end):
-            self._set_alarm(loop, end)
-        try:
-            await waiter
-        finally:
-            self._waiter = None
-
-    def _set_alarm(self, loop: asyncio.AbstractEventLoop, end: float) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-        self._alarm = loop.call_at(end, self._ring, loop)
-
-    def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._alarm = None
-        waiter, end = self._waiter, self._end
-        if waiter is None or waiter.done() or end is None:
-            return
-        if loop.time() < end:
-            self._set_alarm(loop, end)
-        else:
-            waiter.set_exception(self._late("nothing came in time"))
+        self.wake()
 
     def take(self, max_bytes: int) -> bytes:
         """Return the first of what came; there must be something."""

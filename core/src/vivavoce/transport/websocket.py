@@ -21,7 +21,7 @@ from typing import Any
 
 from websockets import exceptions as ws
 from websockets.asyncio import client as async_client
-from websockets.frames import CloseCode, Frame, Opcode
+from websockets.frames import DATA_OPCODES, CloseCode, Frame, Opcode
 from websockets.protocol import Event as LibraryEvent
 from websockets.protocol import State
 from websockets.sync import client as sync_client
@@ -39,6 +39,7 @@ from vivavoce.errors import (
 from vivavoce.model.secret import Secret
 from vivavoce.transport.address import Address, check_address, hide_secrets, reveal_headers
 from vivavoce.transport.base import HandshakeRefused
+from vivavoce.transport.waiting import Waiter
 from vivavoce.wire.exchange import Event
 from vivavoce.wire.http import ResponseStarted, shorten
 from vivavoce.wire.websocket import MessageReceived, PeerClosed, SocketOpened, WebSocketCall
@@ -53,6 +54,8 @@ _UNREADABLE = {CloseCode.PROTOCOL_ERROR, CloseCode.INVALID_DATA, CloseCode.MESSA
 _PASSING = {408, 425, 429}
 _SERVER_FAULT = 500
 _THREAD_LIMIT_S = 1.0
+# More than this many that nobody has read yet, and no more is read from the network.
+_HELD_MAX_MESSAGES = 16
 
 _tls_lock = threading.Lock()
 _tls: ssl.SSLContext | None = None
@@ -190,20 +193,88 @@ class _SyncConnector(sync_client.reconnect):
 
 class _AsyncConnection(async_client.ClientConnection):
     """
-    Notes which messages are text, and ends as soon as the last word is said.
+    Hands over whole messages, and ends as soon as the last word is said.
+
+    The library's ``recv`` and ``send`` can do more than is needed here, and a stream of audio
+    pays for it with each message. Handshake, frames, pings and closing are the library's.
 
     Once either side has sent its close code the library waits for the peer to cut the
-    connection, for ever if need be, and ``recv`` waits with it.
+    connection, for ever if need be.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.are_text: deque[bool] = deque()
+        self.messages: deque[MessageReceived] = deque()
+        self._is_text = False
+        self._begun = bytearray()
+        self._is_held_back = False
+        self._is_lost = False
+        self._waiter = Waiter()
 
     def process_event(self, event: LibraryEvent) -> None:
-        if isinstance(event, Frame) and event.opcode in (Opcode.TEXT, Opcode.BINARY):
-            self.are_text.append(event.opcode is Opcode.TEXT)
-        super().process_event(event)
+        if not isinstance(event, Frame) or event.opcode not in DATA_OPCODES:
+            super().process_event(event)
+            return
+        if event.opcode is not Opcode.CONT:
+            self._is_text = event.opcode is Opcode.TEXT
+        if not event.fin:
+            self._begun += event.data
+            return
+        data = bytes(event.data)
+        if self._begun:
+            data = bytes(self._begun) + data
+            self._begun.clear()
+        self.messages.append(MessageReceived(data, self._is_text))
+        if len(self.messages) > _HELD_MAX_MESSAGES and not self._is_held_back:
+            self._is_held_back = True
+            self.transport.pause_reading()
+        self._waiter.wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._is_lost = True
+        self._waiter.wake()
+        self._waiter.strike_alarm()
+
+    def take(self) -> MessageReceived:
+        """Return the first message that has come; there must be one."""
+        message = self.messages.popleft()
+        if self._is_held_back and not self.messages:
+            self._is_held_back = False
+            self.transport.resume_reading()
+        return message
+
+    async def receive(self, timeout_s: float | None) -> MessageReceived:
+        """
+        Return the next message.
+
+        Raises:
+            ConnectionClosed: If there is none, and will be none.
+            TimeoutError: If it did not come in time.
+        """
+        end = None if timeout_s is None else self.loop.time() + timeout_s
+        while not self.messages:
+            if self._is_lost:
+                raise self.close_exc
+            await self._waiter.wait(end)
+        return self.take()
+
+    async def say(self, data: str | bytes) -> None:
+        """
+        Send a message, waiting only while too much is on its way.
+
+        Raises:
+            ConnectionClosed: If the connection has ended.
+        """
+        if self.protocol.state is not State.OPEN:
+            await self.send(data)  # raises why
+        elif isinstance(data, str):
+            self.protocol.send_text(data.encode())
+        else:
+            self.protocol.send_binary(data)
+        self.send_data()
+        if self.paused:
+            await self.drain()
 
     def send_data(self) -> None:
         super().send_data()
@@ -218,7 +289,11 @@ class _AsyncConnection(async_client.ClientConnection):
 
 
 class _SyncConnection(sync_client.ClientConnection):
-    """As :class:`_AsyncConnection`; called on the library's own thread."""
+    """
+    Notes which messages are text, and ends as soon as the last word is said.
+
+    Called on the library's own thread.
+    """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         self.are_text: deque[bool] = deque()
@@ -302,7 +377,7 @@ class AsyncWebSocket:
                 assert isinstance(connection, _AsyncConnection)
                 try:
                     for message in call.first:
-                        await connection.send(message)
+                        await connection.say(message)
                 except ws.ConnectionClosed:
                     pass  # the peer has closed; receive says with which reason
                 except BaseException:
@@ -317,23 +392,22 @@ class AsyncWebSocket:
         if self._opened is not None:
             opened, self._opened = self._opened, None
             return opened
-        with translated(self._address, self._headers):
-            try:
-                async with asyncio.timeout(timeout_s):
-                    data = await self._connection.recv(decode=False)
-            except ws.ConnectionClosed as error:
-                ended = _ended(error)
-                if ended is None:
-                    raise
+        if self._connection.messages:
+            return self._connection.take()
+        try:
+            return await self._connection.receive(timeout_s)
+        except ws.ConnectionClosed as error:
+            if (ended := _ended(error)) is not None:
                 return ended
-        return MessageReceived(data, is_text=self._connection.are_text.popleft())
+            with translated(self._address, self._headers):
+                raise
 
     async def send(self, data: str | bytes) -> None:
         """Send one message, str as text and bytes as binary."""
         if self._is_closed:
             raise _after_close(self._address)
         with translated(self._address, self._headers):
-            await self._connection.send(data)
+            await self._connection.say(data)
 
     async def close(self) -> None:
         """Cut the connection: no closing handshake, no wait for the peer."""
