@@ -572,7 +572,8 @@ assert vivavoce.find_models(provider="qwen", needs=["clone"])
 from vivavoce_qwen import tables
 assert tables.voices.cache_info().currsize == 0, "voices were read"
 assert len(info.voices()) == 49
-heavy = {"vivavoce_qwen.exchange", "httpx2", "numpy", "websockets"} & set(sys.modules)
+own = {f"vivavoce_qwen.{name}" for name in ("customizing", "exchange", "realtime")}
+heavy = (own | {"httpx2", "numpy", "websockets"}) & set(sys.modules)
 assert not heavy, heavy
 """
 
