@@ -9,9 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 from vivavoce_qwen_emulator import Settings
-from vivavoce_qwen_emulator.cli import main
+from vivavoce_qwen_emulator.cli import _read_voices, main
 from vivavoce_qwen_emulator.serving import is_loopback
 from vivavoce_qwen_emulator.testing import running_emulator
+
+VC, VD = "qwen3-tts-vc-2026-01-22", "qwen3-tts-vd-2026-01-26"
 
 
 @pytest.mark.parametrize(
@@ -46,6 +48,8 @@ def test_refuses_to_be_exposed():
         (["--rpm", "many"], "a number from 1"),
         (["--rpm", "0"], "a number from 1"),
         (["--chunk-bytes", "0"], "x>=1"),
+        (["--voice", "qwen3-tts-flash=qwen-tts-vc-a"], "qwen3-tts-vc-2026-01-22"),
+        (["--voice", "qwen-tts-vc-a"], "qwen3-tts-vc-2026-01-22"),
     ],
 )
 def test_refuses_bad_settings(arguments, words):
@@ -53,6 +57,37 @@ def test_refuses_bad_settings(arguments, words):
     done = CliRunner().invoke(main, ["serve", *arguments])
     assert done.exit_code == 2
     assert words in done.output
+
+
+def test_voices_on_the_command_line(tmp_path):
+    """Voices to begin with come one by one and from a table, such as a contract's."""
+    table = tmp_path / "contract.toml"
+    table.write_text(f'[own_voices]\n{VD} = "qwen-tts-vd-b"\n{VC} = "qwen-tts-vc-b"\n')
+    assert _read_voices((f"{VC}=qwen-tts-vc-a",), str(table)) == {
+        VC: ["qwen-tts-vc-a", "qwen-tts-vc-b"],
+        VD: ["qwen-tts-vd-b"],
+    }
+    assert _read_voices((), None) == {}
+
+
+@pytest.mark.parametrize("text", ["", "own_voices = 1", "[[own_voices"])
+def test_a_table_without_voices(tmp_path, text):
+    """A file without such a table is told so."""
+    table = tmp_path / "contract.toml"
+    table.write_text(text)
+    done = CliRunner().invoke(main, ["serve", "--port", "0", "--voices-of", str(table)])
+    assert done.exit_code == 2
+    assert "own_voices" in done.output
+
+
+def test_a_file_that_keeps_no_voices(tmp_path):
+    """A file that is no database is told in a sentence, and is left as it was."""
+    path = tmp_path / "voices.sqlite"
+    path.write_bytes(b"something else" * 100)
+    done = CliRunner().invoke(main, ["serve", "--port", "0", "--voices-path", str(path)])
+    assert done.exit_code == 1
+    assert f"Cannot keep voices in '{path}'" in done.output
+    assert path.read_bytes() == b"something else" * 100
 
 
 def test_port_in_use():
@@ -158,10 +193,11 @@ def test_ends_while_a_session_lasts(caplog):
 
 
 def test_command_takes_every_setting():
-    """Each setting but the clock is an option of the command, with the same default."""
+    """Each setting but the clock is an option of the command, most with the same default."""
     from dataclasses import fields
 
     options = main.commands["serve"].make_context("serve", []).params
+    assert {"keys", "voices"} <= options.keys()
     for field in fields(Settings):
         if field.name not in {"clock", "keys", "voices"}:
             assert options[field.name] == getattr(Settings(), field.name)

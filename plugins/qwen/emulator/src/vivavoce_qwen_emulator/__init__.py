@@ -17,6 +17,12 @@ One request goes through these modules, in this order::
     signing   the address of the finished audio
     script    the answer as bytes, waits and cuts, and the sending of it
 
+A request to make, list or delete voices goes from app, journal, faults and limits to these::
+
+    customization  what is asked of which model, and what is answered
+    recordings     what a recording is refused for
+    voices         where voices are kept, which speech asks too
+
 A realtime session goes from app, journal, faults and checks to these::
 
     realtime  what the client says, and what is spoken meanwhile
