@@ -98,9 +98,10 @@ def _bound(
             f"Ask for region={booked.region!r} with a key of that region, or leave it out."
         )
         raise InvalidValue(msg)
+    decision = Decision(wish="voice", how=How.NATIVE, detail=f"{booked.id} (your {alias.name!r})")
     if not booked.model:
         # A stock voice under another name.
-        return Chosen(voice=booked.id, model=model, region=booked.region or None)
+        return Chosen(voice=booked.id, model=model, region=booked.region or None, decision=decision)
     if is_model_given and model.name != booked.model:
         msg = (
             f"{what} is bound to {info.name}/{booked.model} and cannot speak with "
@@ -119,13 +120,7 @@ def _bound(
         origin=booked.origin,
         models=(card.name,),
     )
-    detail = f"{booked.id} (your {alias.name!r})"
-    return Chosen(
-        voice=voice,
-        model=card,
-        region=booked.region or None,
-        decision=Decision(wish="voice", how=How.NATIVE, detail=detail),
-    )
+    return Chosen(voice=voice, model=card, region=booked.region or None, decision=decision)
 
 
 def _stood_in(

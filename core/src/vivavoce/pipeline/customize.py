@@ -424,6 +424,12 @@ class OwnVoices:
             if has_surely_not_happened(error):
                 raise
             made = await self._found_again(plan, begun, error)
+        except BaseException as error:  # Ctrl-C, or the caller's task was cancelled
+            error.add_note(
+                f"{self._info.name!r} was being asked for the voice {plan.request.name!r}: it may "
+                f"have been made, and billed. Look with `vivavoce voice list {self._info.name}`."
+            )
+            raise
         return self._recorded(plan, made, book, begun)
 
     def _writable_book(self, plan: VoicePlan) -> VoiceBook:
@@ -468,9 +474,10 @@ class OwnVoices:
             )
             raise MaybeCreated(msg) from error
         if len(found) == 1:
+            lost = "; its preview is lost" if plan.origin is VoiceOrigin.DESIGNED else ""
             warning = (
                 f"the answer was lost ({error.message}); the voice was found in the provider's "
-                "list by its name and time, so a preview is lost"
+                f"list by its name and time{lost}"
             )
             return MadeVoice(voice=found[0], warnings=(warning,))
         state = (
