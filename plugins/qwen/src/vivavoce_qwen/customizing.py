@@ -431,7 +431,7 @@ def _format_of(audio: Mapping[str, Any], asked: AudioFormat) -> AudioFormat:
     name = audio.get("response_format") or _name_of(asked)
     rate_hz = _number(audio.get("sample_rate") or asked.sample_rate_hz)
     # Only what is near to being one is quoted.
-    if not isinstance(name, str) or len(name) > 16 or rate_hz is None or rate_hz > 10**6:
+    if not isinstance(name, str) or len(name) > 16 or rate_hz is None:
         msg = "What the service says of its format is neither a name nor a sample rate."
         raise InvalidValue(msg)
     return AudioFormat.named(name, sample_rate_hz=rate_hz)
