@@ -549,21 +549,21 @@ class TestProvidersWithout:
         assert voices().list(origin="cloned") == []
 
 
-def test_the_customizer_is_closed_with_the_client(fake, book):
+def test_the_customizer_is_closed_with_the_client(fake, book, monkeypatch):
     """What a customizer holds is released once."""
     from vivavoce import testing
     from vivavoce.blocking import Client
 
     closed = []
-    original = testing._FakeCustomizer.close
-    testing._FakeCustomizer.close = closed.append
-    try:
-        client = Client("fake", registry=fake.registry(), settings=Settings(voice_book=book.path))
-        list(client.voices.list())
-        client.close()
-        client.close()
-    finally:
-        testing._FakeCustomizer.close = original
+
+    def close(self):
+        closed.append(self)
+
+    monkeypatch.setattr(testing._FakeCustomizer, "close", close)
+    client = Client("fake", registry=fake.registry(), settings=Settings(voice_book=book.path))
+    list(client.voices.list())
+    client.close()
+    client.close()
     assert len(closed) == 1
 
 
