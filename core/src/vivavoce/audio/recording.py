@@ -5,28 +5,32 @@ from __future__ import annotations
 import hashlib
 import io
 import ipaddress
-import math
 import os
 import re
-import stat
 import unicodedata
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from attrs import evolve, frozen
 
-from vivavoce.audio.containers import MEDIA_TYPES, Shape, inspect_container
+from vivavoce.audio.containers import MEDIA_TYPES
 from vivavoce.audio.encode import FileEncoder, encoder_rate
-from vivavoce.errors import InvalidValue, MissingDependency
+from vivavoce.audio.hearing import (
+    FRAME_S,
+    LONG_PAUSE_S,
+    SILENT_DBFS,
+    Sound,
+    hear,
+    is_address,
+    read_source,
+)
+from vivavoce.errors import InvalidValue
 from vivavoce.model.audio import AudioFormat
 from vivavoce.model.customizing import Finding, Level, Recording, RecordingRules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from types import ModuleType
 
-    import numpy as np
-    from numpy.typing import NDArray
 
 __all__ = ["address_recording", "examine_recording", "is_address", "refuse"]
 
@@ -38,21 +42,11 @@ MOST_TIMES_READ = 4
 # Decoded at most: a recording of ten hours is refused once this much of it is known.
 MOST_TIMES_DECODED = 3
 MOST_S_WITHOUT_RULE = 600.0
-MOST_SAMPLES = 100_000_000
-MOST_CHANNELS = 8
 
-# The level of speech is that of its sounding parts, 20 ms each.
-FRAME_S = 0.02
-SILENT_DBFS = -50.0
 QUIET_DBFS = -36.0
 CLIPPED_SHARE = 0.001
 STEADY_DB = 1.5
-
-# Silence: 25 dB below the speech or 6 dB above the noise, yet never less than 12 dB below the
-# speech. Shorter gaps belong to speech.
-GAP_S = 0.3
 LONG_EDGE_S = 1.0
-LONG_PAUSE_S = 2.0
 KEPT_EDGE_S = 0.25
 SOUND_SHARE = 0.5
 
@@ -65,16 +59,8 @@ LETTERS_A_SYLLABLE = 3
 SPEECH_SYLLABLES = (1.5, 9.0)
 POSSIBLE_SYLLABLES = (0.5, 15.0)
 
-_DEMUXERS = {"wav": "wav", "mp3": "mp3", "m4a": "mov", "flac": "flac", "ogg": "ogg"}
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|data:")
 _SYLLABIC = re.compile(r"CJK UNIFIED|CJK COMPAT|HIRAGANA|KATAKANA|HANGUL|BOPOMOFO")
-_NAME_MAX = 80
 _HINT = "Or pass fix=True to have it done."
-
-
-def is_address(source: object) -> bool:
-    """Return whether *source* is an address such as ``https://...``, rather than a path."""
-    return isinstance(source, str) and _SCHEME.match(source) is not None
 
 
 def address_recording(url: str, rules: RecordingRules) -> Recording:
@@ -144,8 +130,9 @@ def examine_recording(
             large, no sound, cut off, damaged.
         MissingDependency: If the extra ``voices`` is absent.
     """
-    name, data = _read(source, rules, fix=fix)
-    sound = _hear(name, data, rules)
+    name, data = read_source(source, *_read_at_most(rules, fix=fix))
+    most_s = MOST_S_WITHOUT_RULE if rules.max_s is None else MOST_TIMES_DECODED * rules.max_s
+    sound = hear(name, data, most_s)
     found = list(_compared(sound, rules, transcript))
     repairs = {item.repair for item in found if item.repair}
     sha256 = hashlib.sha256(data).hexdigest()
@@ -153,7 +140,7 @@ def examine_recording(
         return _recording(sound, [item.finding for item in found], sha256)
     if not fix:
         return _recording(sound, [_with_hint(item) for item in found], sha256)
-    repaired = _hear(name, _repair(sound, rules, repairs), rules)
+    repaired = hear(name, _repair(sound, rules, repairs), most_s)
     left = list(_compared(repaired, rules, transcript))
     done = list(_repaired(sound, repaired, found, left))
     return _recording(repaired, [*done, *(item.finding for item in left)], sha256)
@@ -191,169 +178,12 @@ class _Found:
     after: tuple[Finding, ...] = ()
 
 
-@frozen(kw_only=True)
-class _Decoded:
-    """
-    What a decoder made of a file.
-
-    Attributes:
-        rate_hz: Sample rate.
-        samples: 16 bits each, of shape (frames, channels).
-        codec: Name of the encoding, or empty for plain samples.
-        has_video: Whether there are moving pictures too.
-        fault: What is wrong with the file while its sound is whole, or empty.
-    """
-
-    rate_hz: int
-    samples: NDArray[np.int16]
-    codec: str = ""
-    has_video: bool = False
-    fault: str = ""
-
-
-@frozen(kw_only=True)
-class _Sound:
-    """A file, decoded, mixed down and measured."""
-
-    name: str
-    data: bytes
-    shape: Shape
-    decoded: _Decoded
-    mono: NDArray[np.int16]
-    measured: _Measured
-
-    @property
-    def rate_hz(self) -> int:
-        return self.decoded.rate_hz
-
-    @property
-    def samples(self) -> NDArray[np.int16]:
-        return self.decoded.samples
-
-    @property
-    def channels(self) -> int:
-        return int(self.samples.shape[1])
-
-    @property
-    def duration_s(self) -> float:
-        return len(self.samples) / self.rate_hz
-
-
-@frozen(kw_only=True)
-class _Measured:
-    """
-    What was measured.
-
-    Attributes:
-        peak_dbfs: Largest sample of any channel.
-        speech_dbfs: Mean power of the sounding frames; ``-inf`` without any.
-        swing_db: How much the level of these varies.
-        clipped_share: Of samples at full scale in a row, 0.0 to 1.0.
-        begin_s: Where sound begins.
-        end_s: Where it ends.
-        sounding_s: Seconds of sound, short gaps included.
-        longest_pause_s: Of the long ones inside.
-        long_pauses: How many there are.
-    """
-
-    peak_dbfs: float
-    speech_dbfs: float
-    swing_db: float
-    clipped_share: float
-    begin_s: float
-    end_s: float
-    sounding_s: float
-    longest_pause_s: float
-    long_pauses: int
-
-
-# --- reading ---
-
-
-def _read(source: object, rules: RecordingRules, *, fix: bool) -> tuple[str, bytes]:
-    most = MOST_BYTES_READ
-    if rules.max_bytes is not None and not fix:
-        most = min(most, MOST_TIMES_READ * rules.max_bytes)
-    if isinstance(source, bytes | bytearray | memoryview):
-        name, data = "The recording", bytes(source)
-        if len(data) > most:
-            raise _too_large(name, len(data), rules, most)
-    else:
-        path = _path_of(source)
-        name = f"The recording {_cut_name(path)!r}"
-        data = _read_file(path, name, rules, most)
-    if not data:
-        msg = f"{name} is empty (0 bytes). Give a file with sound in it."
-        raise InvalidValue(msg)
-    return name, data
-
-
-def _path_of(source: object) -> str:
-    if is_address(source):
-        msg = (
-            "The recording is at an address, not in a file. "
-            "Save it to a file and give its path, or its bytes."
-        )
-        raise InvalidValue(msg)
-    try:
-        path = os.fsdecode(os.fspath(source))  # type: ignore[call-overload]
-    except TypeError:
-        msg = f"A recording is a path or bytes, not {type(source).__name__}."
-        raise InvalidValue(msg) from None
-    if not path or "\x00" in path:
-        msg = "The recording's path is empty or holds a NUL character. Give the path of a file."
-        raise InvalidValue(msg)
-    assert isinstance(path, str)
-    return path
-
-
-def _cut_name(path: str) -> str:
-    name = os.path.basename(path.rstrip("/\\")) or path[:1]  # noqa: PTH119 - of any system's path
-    return name if len(name) <= _NAME_MAX else name[: _NAME_MAX - 1] + "…"
-
-
-def _read_file(path: str, name: str, rules: RecordingRules, most: int) -> bytes:
-    try:
-        # A pipe without a writer would never open; a device can do anything when opened.
-        _check_kind(os.stat(path).st_mode, name)  # noqa: PTH116
-        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-        with os.fdopen(os.open(path, flags), "rb") as file:
-            status = os.fstat(file.fileno())
-            _check_kind(status.st_mode, name)
-            if status.st_size > most:
-                raise _too_large(name, status.st_size, rules, most)
-            data = file.read(most + 1)
-    except OSError as error:
-        # The system's own message would tell the whole path.
-        reason = error.strerror or type(error).__name__
-        msg = f"{name} cannot be read: {reason}. Give the path of a file you may read."
-        raise InvalidValue(msg) from None
-    if len(data) > most:
-        raise _too_large(name, len(data), rules, most)
-    return data
-
-
-def _check_kind(mode: int, name: str) -> None:
-    if stat.S_ISREG(mode):
-        return
-    kinds = {
-        stat.S_IFDIR: "a folder",
-        stat.S_IFIFO: "a pipe",
-        stat.S_IFCHR: "a device",
-        stat.S_IFBLK: "a device",
-        stat.S_IFSOCK: "a socket",
-    }
-    kind = kinds.get(stat.S_IFMT(mode), "no plain file")
-    msg = f"{name} is {kind}, not a file. Give the path of a file, or its bytes."
-    raise InvalidValue(msg)
-
-
-def _too_large(name: str, size: int, rules: RecordingRules, most: int) -> InvalidValue:
-    if rules.max_bytes is not None and most < MOST_BYTES_READ:
-        limit = f"{rules.max_bytes} bytes are taken"
-    else:
-        limit = f"{MOST_BYTES_READ} bytes are read at most"
-    return InvalidValue(f"{name} has {size} bytes; {limit}. Give a shorter recording.")
+def _read_at_most(rules: RecordingRules, *, fix: bool) -> tuple[int, str]:
+    """Return how many bytes are read at most, and why no more."""
+    taken = rules.max_bytes
+    if taken is None or fix or MOST_TIMES_READ * taken > MOST_BYTES_READ:
+        return MOST_BYTES_READ, f"{MOST_BYTES_READ} are read at most"
+    return MOST_TIMES_READ * taken, f"{taken} are the most"
 
 
 # --- addresses ---
@@ -395,229 +225,17 @@ def _is_private(host: str) -> bool:
         return host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
 
 
-# --- decoding ---
-
-
-def _hear(name: str, data: bytes, rules: RecordingRules) -> _Sound:
-    try:
-        shape = inspect_container(data)
-        most_s = MOST_TIMES_DECODED * (rules.max_s or MOST_S_WITHOUT_RULE / MOST_TIMES_DECODED)
-        numpy = _extra("numpy")
-        decode = _decode_plain if shape.samples else _decode_any
-        decoded = decode(data, shape, most_s)
-        _check_whole(shape, len(decoded.samples))
-    except InvalidValue as error:
-        msg = f"{name} cannot be used: {error.message}"
-        raise InvalidValue(msg) from error.__cause__
-    mono = _to_mono(numpy, decoded.samples)
-    return _Sound(
-        name=name,
-        data=data,
-        shape=shape,
-        decoded=decoded,
-        mono=mono,
-        measured=_measure(numpy, decoded.samples, mono, decoded.rate_hz),
-    )
-
-
-def _decode_plain(data: bytes, shape: Shape, most_s: float) -> _Decoded:
-    assert shape.samples is not None
-    assert shape.channels is not None
-    assert shape.sample_rate_hz is not None
-    numpy = _extra("numpy")
-    begin, end = shape.samples
-    frames = (end - begin) // (2 * shape.channels)
-    _check_bounds(frames, shape.channels, shape.sample_rate_hz, most_s)
-    samples = numpy.frombuffer(data, "<i2", offset=begin, count=frames * shape.channels)
-    return _Decoded(rate_hz=shape.sample_rate_hz, samples=samples.reshape(-1, shape.channels))
-
-
-def _decode_any(data: bytes, shape: Shape, most_s: float) -> _Decoded:
-    av = _extra("av")
-    # Named, so that no content can choose a reader that opens other files.
-    demuxer = _DEMUXERS[shape.container]
-    end = len(data) - shape.stray_bytes
-    try:
-        with av.open(io.BytesIO(data[:end]), format=demuxer, metadata_errors="ignore") as container:
-            return _decode_stream(av, container, most_s)
-    except (av.error.FFmpegError, ValueError, EOFError) as error:
-        if isinstance(error, InvalidValue):
-            raise
-        msg = (
-            f"it looks like {shape.container.upper()}, but cannot be decoded to its end "
-            f"({type(error).__name__}): it is damaged or cut off. Save it again."
-        )
-        raise InvalidValue(msg) from error
-
-
-def _decode_stream(av: Any, container: Any, most_s: float) -> _Decoded:
-    numpy = _extra("numpy")
-    streams = container.streams
-    if len(streams.audio) != 1:
-        msg = f"it holds {len(streams.audio)} tracks of sound. Give a file with one."
-        raise InvalidValue(msg)
-    stream = streams.audio[0]
-    rate_hz, channels = stream.codec_context.sample_rate, stream.codec_context.channels
-    _check_bounds(0, channels, rate_hz, most_s)
-    has_video = any(not _is_cover(video) for video in streams.video)
-    to_16_bit = av.AudioResampler(format="s16")
-    blocks, frames, packets, last = [], 0, 0, None
-    for packet in container.demux(stream):
-        if packet.size:
-            packets, last = packets + 1, packet
-        for decoded in packet.decode():
-            if (decoded.sample_rate, decoded.layout.nb_channels) != (rate_hz, channels):
-                msg = "its sample rate or channels change within. Save it again as WAV."
-                raise InvalidValue(msg)
-            for block in to_16_bit.resample(decoded):
-                blocks.append(block.to_ndarray().reshape(-1, channels))
-                frames += block.samples
-        _check_bounds(frames, channels, rate_hz, most_s)
-    if packets < stream.frames:
-        msg = f"it is cut off: it announces {stream.frames} packets and has {packets}."
-        raise InvalidValue(msg)
-    samples = numpy.concatenate(blocks) if blocks else numpy.empty((0, channels), "<i2")
-    codec = stream.codec_context.name
-    # The reader of FLAC takes all that follows for part of the last frame.
-    has_stray = codec == "flac" and last is not None and _crc16(bytes(last)) != 0
-    return _Decoded(
-        rate_hz=rate_hz,
-        samples=samples,
-        codec=codec,
-        has_video=has_video,
-        fault="something follows that is no part of it" if has_stray else "",
-    )
-
-
-def _crc16(data: bytes) -> int:
-    """Return the checksum of a FLAC frame; 0 for a whole one with its own at the end."""
-    crc = 0
-    for byte in data:
-        crc ^= byte << 8
-        for _ in range(8):
-            crc = (crc << 1 ^ 0x8005) & 0xFFFF if crc & 0x8000 else crc << 1
-    return crc
-
-
-def _is_cover(video: Any) -> bool:
-    return bool(video.disposition.value & 0x400)  # AV_DISPOSITION_ATTACHED_PIC
-
-
-def _check_bounds(frames: int, channels: int, rate_hz: int, most_s: float) -> None:
-    if not (0 < channels <= MOST_CHANNELS and rate_hz > 0):
-        msg = f"it has {channels} channels at {rate_hz} Hz. Give a recording in mono."
-        raise InvalidValue(msg)
-    if frames > most_s * rate_hz or frames * channels > MOST_SAMPLES:
-        msg = (
-            f"it goes on for more than {frames / rate_hz:.0f} s, of which no more was looked at. "
-            "Give a shorter recording."
-        )
-        raise InvalidValue(msg)
-
-
-def _check_whole(shape: Shape, frames: int) -> None:
-    if not frames:
-        msg = "it holds no sound at all (0 samples). Give a recording of speech."
-        raise InvalidValue(msg)
-    if shape.total_frames and frames < shape.total_frames:
-        msg = (
-            f"it is cut off: it announces {shape.total_frames} samples and has {frames}. "
-            "Give the whole file."
-        )
-        raise InvalidValue(msg)
-
-
-def _extra(module: str) -> ModuleType:
-    import importlib
-
-    try:
-        return importlib.import_module(module)
-    except (ImportError, OSError) as error:
-        msg = (
-            f"Looking at a recording needs {module}, which is not installed. "
-            "Run: pip install 'vivavoce[voices]'"
-        )
-        raise MissingDependency(msg, extra="voices") from error
-
-
-# --- measuring ---
-
-
-def _to_mono(numpy: Any, samples: NDArray[np.int16]) -> NDArray[np.int16]:
-    """Return the mean of all channels, or the loudest where the mean would lose it."""
-    if samples.shape[1] == 1:
-        only: NDArray[np.int16] = samples[:, 0]
-        return only
-    mean = numpy.rint(samples.mean(axis=1, dtype=numpy.float32)).astype(numpy.int16)
-    power = numpy.array([_power(numpy, samples[:, n]) for n in range(samples.shape[1])])
-    loudest = int(power.argmax())
-    # One microphone on two channels, or two that cancel each other.
-    is_lost = _power(numpy, mean) < 0.4 * power[loudest]
-    chosen: NDArray[np.int16] = samples[:, loudest] if is_lost else mean
-    return chosen
-
-
-def _power(numpy: Any, samples: NDArray[np.int16]) -> float:
-    wide = samples.astype(numpy.float32)
-    return float(wide @ wide) / len(wide)
-
-
-def _measure(
-    numpy: Any, samples: NDArray[np.int16], mono: NDArray[np.int16], rate_hz: int
-) -> _Measured:
-    frame = max(1, round(FRAME_S * rate_hz))
-    count = len(mono) // frame
-    powers = [_power(numpy, mono[n * frame : (n + 1) * frame]) for n in range(count)]
-    levels = 10 * numpy.log10(numpy.array(powers or [_power(numpy, mono)]) / 32768**2 + 1e-12)
-    sounding = levels > _threshold(numpy, levels)
-    where = numpy.flatnonzero(sounding)
-    peak = int(numpy.abs(samples.astype(numpy.int32)).max())
-    if not len(where):
-        where = numpy.array([0])
-    gaps = numpy.diff(where) - 1
-    frame_s = frame / rate_hz
-    pauses = gaps[gaps * frame_s > LONG_PAUSE_S] * frame_s
-    short = gaps[gaps * frame_s < GAP_S].sum()
-    heard = levels[sounding]
-    return _Measured(
-        peak_dbfs=20 * math.log10(peak / 32768) if peak else -math.inf,
-        speech_dbfs=float(10 * numpy.log10(numpy.mean(10 ** (heard / 10))))
-        if len(heard)
-        else -math.inf,
-        swing_db=float(heard.std()) if len(heard) else 0.0,
-        clipped_share=_clipped_share(samples),
-        begin_s=float(where[0]) * frame_s,
-        end_s=min(float(where[-1] + 1) * frame_s, len(mono) / rate_hz),
-        sounding_s=float(sounding.sum() + short) * frame_s,
-        longest_pause_s=float(pauses.max()) if len(pauses) else 0.0,
-        long_pauses=len(pauses),
-    )
-
-
-def _threshold(numpy: Any, levels: NDArray[np.float64]) -> float:
-    """Return the level in dBFS above which a frame counts as sounding."""
-    noise, speech = numpy.percentile(levels, [5, 95])
-    return float(max(min(max(noise + 6, speech - 25), speech - 12), SILENT_DBFS - 15))
-
-
-def _clipped_share(samples: NDArray[np.int16]) -> float:
-    """Return the share of samples that stand at full scale in a row of three or more."""
-    full = (samples >= 32_700) | (samples <= -32_700)
-    rows = full[:-2] & full[1:-1] & full[2:]
-    return float(rows.sum()) / samples.size if rows.size else 0.0
-
-
 # --- comparing ---
 
 
-def _compared(sound: _Sound, rules: RecordingRules, transcript: str | None) -> Iterator[_Found]:
+def _compared(sound: Sound, rules: RecordingRules, transcript: str | None) -> Iterator[_Found]:
     for check in _CHECKS:
         yield from check(sound, rules)
     if transcript is not None:
         yield from _check_transcript(sound, transcript)
 
 
-def _check_container(sound: _Sound, rules: RecordingRules) -> Iterator[_Found]:
+def _check_container(sound: Sound, rules: RecordingRules) -> Iterator[_Found]:
     kind, target = sound.shape.container.upper(), (_target(rules) or rules.containers[0]).upper()
     taken = ", ".join(name.upper() for name in rules.containers)
     if sound.shape.container not in rules.containers:
@@ -657,7 +275,7 @@ def _check_container(sound: _Sound, rules: RecordingRules) -> Iterator[_Found]:
         )
 
 
-def _check_bits(sound: _Sound, rules: RecordingRules) -> Iterator[_Found]:
+def _check_bits(sound: Sound, rules: RecordingRules) -> Iterator[_Found]:
     bits, codec = sound.shape.bits, sound.shape.codec
     if bits is None or not rules.wav_bits or (bits in rules.wav_bits and codec == "PCM"):
         return
@@ -671,7 +289,7 @@ def _check_bits(sound: _Sound, rules: RecordingRules) -> Iterator[_Found]:
     )
 
 
-def _check_rate(sound: _Sound, rules: RecordingRules) -> Iterator[_Found]:
+def _check_rate(sound: Sound, rules: RecordingRules) -> Iterator[_Found]:
     least = rules.min_sample_rate_hz
     if least is None or sound.rate_hz >= least:
         return
@@ -697,7 +315,7 @@ def _check_rate(sound: _Sound, rules: RecordingRules) -> Iterator[_Found]:
     )
 
 
-def _check_channels(sound: _Sound, rules: RecordingRules) -> Iterator[_Found]:
+def _check_channels(sound: Sound, rules: RecordingRules) -> Iterator[_Found]:
     most = rules.max_channels
     if most is None or sound.channels <= most:
         return
@@ -710,7 +328,7 @@ def _check_channels(sound: _Sound, rules: RecordingRules) -> Iterator[_Found]:
     )
 
 
-def _check_duration(sound: _Sound, rules: RecordingRules) -> Iterator[_Found]:
+def _check_duration(sound: Sound, rules: RecordingRules) -> Iterator[_Found]:
     seconds, least, most = sound.duration_s, rules.min_s, rules.max_s
     advised = rules.advised_s
     said = f"{sound.name} lasts {seconds:.1f} s"
@@ -731,7 +349,7 @@ def _check_duration(sound: _Sound, rules: RecordingRules) -> Iterator[_Found]:
         yield _noted("duration", f"{said}; {low:g} to {high:g} s are advised. {what}.")
 
 
-def _check_size(sound: _Sound, rules: RecordingRules) -> Iterator[_Found]:
+def _check_size(sound: Sound, rules: RecordingRules) -> Iterator[_Found]:
     most, size = rules.max_bytes, len(sound.data)
     if most is None or size <= most:
         return
@@ -745,7 +363,7 @@ def _check_size(sound: _Sound, rules: RecordingRules) -> Iterator[_Found]:
     )
 
 
-def _check_level(sound: _Sound, _rules: RecordingRules) -> Iterator[_Found]:
+def _check_level(sound: Sound, _rules: RecordingRules) -> Iterator[_Found]:
     measured = sound.measured
     levels = f"speech at {measured.speech_dbfs:.0f} dBFS, peak at {measured.peak_dbfs:.0f} dBFS"
     if measured.speech_dbfs < SILENT_DBFS:
@@ -771,7 +389,7 @@ def _check_level(sound: _Sound, _rules: RecordingRules) -> Iterator[_Found]:
         )
 
 
-def _check_sound(sound: _Sound, rules: RecordingRules) -> Iterator[_Found]:
+def _check_sound(sound: Sound, rules: RecordingRules) -> Iterator[_Found]:
     measured = sound.measured
     if measured.speech_dbfs < SILENT_DBFS:
         return
@@ -796,7 +414,7 @@ def _check_sound(sound: _Sound, rules: RecordingRules) -> Iterator[_Found]:
         )
 
 
-def _check_silence(sound: _Sound, _rules: RecordingRules) -> Iterator[_Found]:
+def _check_silence(sound: Sound, _rules: RecordingRules) -> Iterator[_Found]:
     measured = sound.measured
     if measured.speech_dbfs < SILENT_DBFS:
         return
@@ -823,7 +441,7 @@ def _check_silence(sound: _Sound, _rules: RecordingRules) -> Iterator[_Found]:
         )
 
 
-def _check_transcript(sound: _Sound, transcript: str) -> Iterator[_Found]:
+def _check_transcript(sound: Sound, transcript: str) -> Iterator[_Found]:
     syllables, is_syllabic = _syllables(transcript)
     if not syllables:
         yield _refused(
@@ -910,7 +528,7 @@ def _with_hint(item: _Found) -> Finding:
 
 
 def _repaired(
-    before: _Sound, after: _Sound, found: Iterable[_Found], left: Iterable[_Found]
+    before: Sound, after: Sound, found: Iterable[_Found], left: Iterable[_Found]
 ) -> Iterator[Finding]:
     """Yield what was put right, leaving out what is still found."""
     remaining = {(item.finding.about, item.finding.level) for item in left}
@@ -922,23 +540,23 @@ def _repaired(
             yield evolve(item.finding, level=Level.REPAIRED, message=item.done)
             yield from item.after
     if was != now and not is_told:
-        message = f"It was {was.upper()}, and was written as {now.upper()} to repair it."
+        message = f"It was {was.upper()}, and is {now.upper()} after the repair."
         yield Finding(about="container", level=Level.REPAIRED, message=message)
 
 
-def _trimmed_s(sound: _Sound) -> float:
+def _trimmed_s(sound: Sound) -> float:
     begin, end = _kept_part(sound)
     return (end - begin) / sound.rate_hz
 
 
-def _kept_part(sound: _Sound) -> tuple[int, int]:
+def _kept_part(sound: Sound) -> tuple[int, int]:
     edge = KEPT_EDGE_S
     begin = max(0.0, sound.measured.begin_s - edge)
     end = min(sound.duration_s, sound.measured.end_s + edge)
     return round(begin * sound.rate_hz), round(end * sound.rate_hz)
 
 
-def _repair(sound: _Sound, rules: RecordingRules, repairs: set[str]) -> bytes:
+def _repair(sound: Sound, rules: RecordingRules, repairs: set[str]) -> bytes:
     """Return the recording written anew, with all *repairs* made."""
     begin, end = _kept_part(sound) if "trim" in repairs else (0, len(sound.samples))
     rate_hz = sound.rate_hz
@@ -962,7 +580,7 @@ def _repair(sound: _Sound, rules: RecordingRules, repairs: set[str]) -> bytes:
     return written.getvalue()
 
 
-def _recording(sound: _Sound, findings: list[Finding], sha256: str) -> Recording:
+def _recording(sound: Sound, findings: list[Finding], sha256: str) -> Recording:
     order = list(Level)
     return Recording(
         data=sound.data,

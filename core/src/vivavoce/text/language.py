@@ -23,8 +23,8 @@ LEAST_HAN = 15
 # Of the letters, so many make a script the text's own; a syllable counts as three letters.
 OWN_SHARE = 0.6
 KANA_SHARE = 0.15
-# The library is believed from here on, and if it gives the stated languages no more than this. A few
-# words can be borrowed ones ("baritone, sotto voce"), so it must be surer of them.
+# The library is believed from here on, and if it gives the stated languages no more than this.
+# A few words can be borrowed ones ("baritone, sotto voce"), so it must be surer of them.
 POSSIBLE = 0.05
 LIKELY = 0.6
 SURE = 0.8
@@ -89,7 +89,7 @@ class LanguageLook:
 
     Attributes:
         doubt: Whether there is any.
-        found: Of :attr:`Doubt.OTHER` and :attr:`Doubt.LIKELY`, what the text is, such as ``'fr'`` or ``Cyrillic``.
+        found: What the text is or probably is, such as ``'fr'`` or ``Cyrillic``; else empty.
     """
 
     doubt: Doubt
