@@ -47,7 +47,10 @@ def test_what_is_written_is_read(book):
     """A record comes back as it was given, consent and all, by alias and by id."""
     book.add("narrator", "acme", CLONED)
     assert VoiceBook(book.path).get("narrator").voices == {"acme": CLONED}
+    book.add("other", "acme", BookedVoice(id="voice-2"))
     assert book.find("acme", "voice-1") == ("narrator", CLONED)
+    assert book.find("acme", "voice-2") == ("other", BookedVoice(id="voice-2"))
+    assert book.find("acme", "voice-3") is None
     assert book.find("other", "voice-1") is None
 
 
