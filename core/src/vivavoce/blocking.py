@@ -192,8 +192,9 @@ class Voices:
         """
         Return what a voice would be cloned from and what it costs; nothing is sent.
 
-        The recording is read, decoded and measured. What is wrong with it is in the plan's
-        findings, not raised.
+        The recording is read, decoded and measured, which blocks for a moment. What is wrong
+        with it is in the plan's findings, not raised. At an address it is looked at only
+        with ``fix``: then it is fetched, from public addresses only.
 
         Args:
             recording: Path, the file's bytes, or an ``http(s)`` address where the provider

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
 
@@ -186,8 +187,9 @@ class AsyncVoices:
         """
         Return what a voice would be cloned from and what it costs; nothing is sent.
 
-        The recording is read, decoded and measured. What is wrong with it is in the plan's
-        findings, not raised.
+        The recording is read, decoded and measured, which blocks for a moment. What is wrong
+        with it is in the plan's findings, not raised. At an address it is looked at only
+        with ``fix``: then it is fetched, from public addresses only.
 
         Args:
             recording: Path, the file's bytes, or an ``http(s)`` address where the provider
@@ -272,8 +274,13 @@ class AsyncVoices:
             MaybeCreated: If the answer was lost, and the voice not found again.
             VivavoceError: As :meth:`explain_design`, or as the provider refused.
         """
-        plan = self.explain_design(description, preview_text=preview_text, name=name, **wishes)
-        return await self.create(plan)
+        import asyncio
+
+        # What finds out languages takes a second to load.
+        explain = partial(
+            self.explain_design, description, preview_text=preview_text, name=name, **wishes
+        )
+        return await self.create(await asyncio.to_thread(explain))
 
     async def create(self, plan: VoicePlan) -> NewVoice:
         """

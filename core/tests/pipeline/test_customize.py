@@ -162,6 +162,23 @@ class TestCloning:
             voices().clone("https://example.org/a.wav", name="narrator", consent=CONSENT)
         assert fake.requests == []
 
+    def test_an_address_is_fetched_to_be_repaired(self, voices, fake, monkeypatch):
+        """Only with fix it is fetched by us: the file is then looked at and sent as any other."""
+        from vivavoce.transport import public
+
+        asked = []
+        monkeypatch.setattr(
+            public, "fetch_public", lambda url, **_: asked.append(url) or recording(4.0, 12_000)
+        )
+        url = "https://example.org/a.wav"
+        voices().clone(url, name="narrator", consent=CONSENT, fix=True)
+        assert asked == [url]
+        assert fake.requests[0].recording.sample_rate_hz == 16_000
+        assert fake.requests[0].recording.url == ""
+        with pytest.raises(InvalidValue, match="only by http or https"):
+            voices().clone("file:///etc/passwd", name="other", consent=CONSENT, fix=True)
+        assert asked == [url]
+
     def test_private_things_are_not_shown(self, voices):
         """A plan can be printed: recording and transcript are not in it."""
         plan = voices().explain_clone(

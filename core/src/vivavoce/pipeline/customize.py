@@ -187,7 +187,12 @@ class VoicePlanner:
         fix: bool = False,
     ) -> VoicePlan:
         """Return the plan of a voice cloned from *recording*; see ``Voices.explain_clone``."""
-        from vivavoce.audio.recording import address_recording, examine_recording, is_address
+        from vivavoce.audio.recording import (
+            MOST_BYTES_READ,
+            address_recording,
+            examine_recording,
+            is_address,
+        )
 
         offer = self._customizer.clone if self._customizer is not None else None
         if offer is None:
@@ -204,6 +209,11 @@ class VoicePlanner:
         if transcript is not None and not offer.takes_transcript:
             msg = f"{self._info.name!r} takes no transcript. Leave it out."
             raise InvalidValue(msg)
+        if isinstance(recording, str) and is_address(recording) and fix:
+            from vivavoce.transport.public import fetch_public
+
+            address_recording(recording, evolve(offer.recording, takes_url=True))  # checks it
+            recording = fetch_public(recording, max_bytes=MOST_BYTES_READ)
         if isinstance(recording, str) and is_address(recording):
             looked_at = address_recording(recording, offer.recording)
         else:
