@@ -7,7 +7,7 @@ import pytest
 from vivavoce.errors import PluginError, SettingsError, SetupError, UnknownModel, UnknownProvider
 from vivavoce.hookspecs import hookimpl
 from vivavoce.model.capability import no, yes
-from vivavoce.provider import INTERFACE, Synthesizer
+from vivavoce.provider import INTERFACE, Synthesizer, VoiceCustomizer
 from vivavoce.registry import Registry
 from vivavoce.settings import Settings
 from vivavoce.testing import FAKE_CAPABILITIES, FakeProvider
@@ -229,3 +229,62 @@ def test_a_named_class_cannot_lie(monkeypatch):
     info = named_class("made_up_module:Speaker", stream_in=yes()).registry().get("acme")
     with pytest.raises(PluginError, match="claims stream_in, but FakeSynthesizer has no session"):
         info.load_synthesizer()
+
+
+def customizing(**changes):
+    """Return a fake provider whose customizer introduces itself otherwise."""
+    fake = FakeProvider(makes_voices=True)
+    (info,) = fake.vivavoce_voice_customizers()
+    changed = changes.pop("instead", None) or attrs.evolve(info, **changes)
+    fake.vivavoce_voice_customizers = hookimpl(lambda: [changed])
+    return fake
+
+
+class Listing(VoiceCustomizer):
+    """One that can neither clone nor design."""
+
+    def list(self, origin, page):
+        raise NotImplementedError
+
+    def delete(self, voice_id, origin):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("plugin", "reason"),
+    [
+        (customizing(instead="acme"), "vivavoce_voice_customizers returned str"),
+        (customizing(interface=INTERFACE + 1), "was written for interface"),
+        (customizing(customizer=Listing), "offers to clone, but Listing has no clone()"),
+    ],
+)
+def test_a_broken_customizer(plugin, reason):
+    """A customizer that introduces itself wrongly makes its plugin a broken one."""
+    with pytest.raises(PluginError) as caught:
+        Registry.of(plugin)
+    assert reason in caught.value.message
+
+
+def test_one_customizer_a_provider():
+    """A second plugin cannot make voices in the name of the first."""
+    second = FakeProvider(name="other", makes_voices=True)
+    (info,) = FakeProvider(makes_voices=True).vivavoce_voice_customizers()
+    second.vivavoce_voice_customizers = hookimpl(lambda: [info])
+    registry = Registry([Source("a", FakeProvider(makes_voices=True)), Source("b", second)])
+    assert [broken.name for broken in registry.broken] == ["b"]
+    assert "which another plugin does already" in registry.broken[0].reason
+    assert registry.customizer("fake") is not None
+
+
+def test_a_customizer_may_be_named(monkeypatch):
+    """It is imported when it is first needed; one that is none is a broken plugin's."""
+    module = types.ModuleType("acme_voices")
+    module.Listing, module.number = Listing, 7
+    monkeypatch.setitem(sys.modules, "acme_voices", module)
+    plain = {"clone": None, "design": None}
+    found = Registry.of(customizing(customizer="acme_voices:Listing", **plain)).customizer("fake")
+    assert found.load_customizer() is Listing
+    assert found.origins == ()
+    wrong = Registry.of(customizing(customizer="acme_voices:number")).customizer("fake")
+    with pytest.raises(PluginError, match="is no VoiceCustomizer class"):
+        wrong.load_customizer()

@@ -242,7 +242,7 @@ class Registry:
             customizers = self._call(plugin, "vivavoce_voice_customizers")
             self._check_free(infos)
             for customizer in customizers:
-                _check_interface(customizer.name, customizer.interface)
+                self._check_customizer(customizer)
         except BaseException:
             self._manager.unregister(plugin)
             raise
@@ -275,6 +275,17 @@ class Registry:
             if implementation.plugin is plugin:
                 return list(implementation.function())
         return []
+
+    def _check_customizer(self, info: object) -> None:
+        if not isinstance(info, VoiceCustomizerInfo):
+            msg = f"vivavoce_voice_customizers returned {type(info).__name__}, no info."
+            raise PluginError(msg)
+        _check_interface(info.name, info.interface)
+        if info.name in self._customizers:
+            msg = f"it makes voices for {info.name!r}, which another plugin does already."
+            raise PluginError(msg)
+        if not isinstance(info.customizer, str):
+            info.load_customizer()
 
     def _check_free(self, infos: list[SynthesizerInfo]) -> None:
         seen: set[str] = set()
