@@ -342,6 +342,7 @@ BAD_RECORDINGS = {
     "MP3 of 16 kHz": (lambda s: s.data_url(mp3(s.tone(4, 16_000), 16_000), "audio/mpeg"), RATE),
     "M4A of 16 kHz": (lambda s: s.data_url(m4a(rate_hz=16_000), "audio/mp4"), RATE),
     "60.1 s": (lambda s: s.recording(60.1), DURATION),
+    "150 s": (lambda s: s.recording(150.0), DURATION),
     "M4A of 61 s": (lambda s: s.data_url(m4a(61), "audio/mp4"), DURATION),
     "2.9 s": (lambda s: s.recording(2.9), UNUSABLE),
     "M4A of 2 s": (lambda s: s.data_url(m4a(2), "audio/mp4"), UNUSABLE),
@@ -748,6 +749,7 @@ def test_own_voices_can_be_told_apart():
     assert again == cloned[1] == manner(REALTIME[VC], "qwen-tts-vc-a-voice-1-0000")
 
 
+@pytest.mark.slow
 def test_every_timbre_speaks():
     """Each timbre of a voice that was made is one the engine has, and is heard."""
     from vivavoce import Client, Settings

@@ -140,6 +140,7 @@ def test_real_pace():
     for pace, waits in (("real", [0.25, 0.25]), ("full", [])):
         emulator = Emulator(Settings(pace=pace, chunk_bytes=12_000))
         steps = list(emulator._steps(events, Fault()))
+        emulator.close()
         assert [step.seconds for step in steps if isinstance(step, Wait)] == waits
         assert sum(isinstance(step, bytes) for step in steps) == 3
         assert isinstance(steps[0], bytes)

@@ -27,6 +27,7 @@ __all__ = ["Recording", "check_recording", "check_transcript", "read_recording"]
 _DATA_URL = re.compile(r"data:(?P<kind>[^;,]*)(?P<is_base64>;base64)?,", re.IGNORECASE)
 _KINDS = ("audio/wav", "audio/mpeg", "audio/mp4")
 
+_MOST_HEARD_S = 120
 _LEAST_SPEECH_S = 3.0
 _LONGEST_PAUSE_S = 2.0
 _FRAME_S = 0.02
@@ -143,14 +144,17 @@ def _decode(raw: bytes, container: str) -> Recording:
                 msg = f"The recording is {sound.format} ({sound.subtype}), not {container}."
                 raise _undecodable(msg)
             channels, rate_hz = sound.channels, sound.samplerate
-            samples = array("h", bytes(sound.buffer_read(dtype="int16")))
+            frames = sound.frames
+            # What is much too long is told so without holding hours of it in memory.
+            heard = sound.buffer_read(min(frames, _MOST_HEARD_S * rate_hz), dtype="int16")
+            samples = array("h", bytes(heard))
     except (soundfile.SoundFileError, RuntimeError) as error:
         raise _undecodable(f"The recording cannot be read as {container}.") from error
     if not samples:
         raise _undecodable("There is no audio in the recording.")
     # Mono is asked for, without a code for anything else: of more channels the first is taken.
     mono = samples[::channels]
-    return Recording(sample_rate_hz=rate_hz, seconds=len(mono) / rate_hz, samples=mono)
+    return Recording(sample_rate_hz=rate_hz, seconds=frames / rate_hz, samples=mono)
 
 
 def _longest_speech_s(samples: array[int], rate_hz: int) -> float:

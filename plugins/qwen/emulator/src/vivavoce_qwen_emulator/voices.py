@@ -125,6 +125,9 @@ class VoiceStore:
         quota: How many voices an account may have, cloned and designed ones together.
         kept_days: After how many days without use a voice is gone.
         seeds: Ids by model: voices that every account has from its first request on.
+
+    Raises:
+        sqlite3.Error: If the file is none of a database, or cannot be made.
     """
 
     def __init__(
@@ -144,9 +147,13 @@ class VoiceStore:
         self._database = sqlite3.connect(
             path or ":memory:", isolation_level=None, check_same_thread=False, timeout=10
         )
-        # A voice lost with the machine's power is no loss here; waiting for the disk would be one.
-        self._database.execute("PRAGMA synchronous = OFF")
-        self._database.executescript(_SCHEMA)
+        try:
+            # A voice lost with the machine's power is no loss; waiting for the disk would be one.
+            self._database.execute("PRAGMA synchronous = OFF")
+            self._database.executescript(_SCHEMA)
+        except sqlite3.Error:
+            self._database.close()
+            raise
 
     def close(self) -> None:
         """Close the file. Harmless when repeated."""
