@@ -233,6 +233,14 @@ def test_a_cut_file_is_refused(name, share):
         examine_recording(data[: int(len(data) * share)], OPEN, fix=True)
 
 
+def test_an_mp3_cut_between_two_frames_is_refused():
+    """An MP3 that announces how many frames it has is cut off where some are missing."""
+    data = FILES["mp3"]
+    border = data.rindex(data[data.rindex(b"\xff\xf3") :][:2])
+    with pytest.raises(InvalidValue, match=r"it announces \d+ frames and has \d+"):
+        examine_recording(data[:border], OPEN)
+
+
 def test_a_wav_that_claims_more_than_there_is_is_refused():
     """A WAV whose header promises more samples than follow is cut off, with both numbers."""
     with pytest.raises(InvalidValue, match=r"says 576000 bytes of samples, and there are 575000"):

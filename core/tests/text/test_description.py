@@ -105,6 +105,13 @@ def test_any_language_passes_where_the_offer_says_nothing():
     assert examine_preview("Eine junge Frau mit warmer Stimme.", None, ANY) == ()
 
 
+def test_a_script_that_is_not_known_here_is_not_judged():
+    """Where a language asked for has a script that is not known here, nothing is refused."""
+    both = DesignOffer(models=("m",), languages=("en", "bn"), name=ANY.name)
+    assert examine_preview("শুভ সন্ধ্যা, কেমন আছেন", None, both) == ()
+    assert examine_preview("Добрый вечер, друзья", "bn", both) == ()
+
+
 def test_without_the_library_it_is_said_that_nothing_was_checked(monkeypatch):
     """Without the extra, a warning names it; scripts are still told apart."""
     monkeypatch.setitem(sys.modules, "py3langid.langid", None)

@@ -60,7 +60,6 @@ _OF_CODE = {
     "Deva": {"DEVANAGARI"},
     "Armn": {"ARMENIAN"},
     "Geor": {"GEORGIAN"},
-    "Beng": {"BENGALI"},
     "Taml": {"TAMIL"},
     "Telu": {"TELUGU"},
     "Khmr": {"KHMER"},
@@ -131,10 +130,11 @@ def look_at_language(text: str, tags: Iterable[str]) -> LanguageLook:
     letters = _count_letters(text)
     if not wanted or not letters:
         return _FINE
-    allowed = set[str]().union(*(_scripts_of(language) for language in wanted))
+    scripts = [_scripts_of(language) for language in wanted]
     own = _own_script(letters)
-    if own is None or not allowed:
+    if own is None or not all(scripts):
         return _FINE
+    allowed = set[str]().union(*scripts)
     if own not in allowed:
         return LanguageLook(doubt=Doubt.OTHER, found=own if own in _SHOWN else own.capitalize())
     if own in {_HAN, _KANA}:
