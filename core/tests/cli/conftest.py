@@ -1,6 +1,9 @@
 """A command line whose only providers are those of the test."""
 
+import array
+import math
 import os
+import random
 import subprocess
 import sys
 import textwrap
@@ -13,6 +16,9 @@ from click.testing import CliRunner
 # otherwise keep a test's providers for the tests that follow.
 import vivavoce.api
 import vivavoce.catalogue  # noqa: F401
+from vivavoce.audio.wav import wav_header
+from vivavoce.book import VoiceBook
+from vivavoce.model.audio import AudioFormat
 from vivavoce.model.capability import Evidence, no, yes
 from vivavoce.model.card import Option, Price
 from vivavoce.model.voice import Voice
@@ -34,6 +40,13 @@ VOICES = (
         id="bär", name="Bär", native_name="熊", languages=("de",), gender="male", models=("one",)
     ),
 )
+OTHER_VOICES = (
+    Voice(
+        id="eva", languages=("en-GB",), gender="female", description="calm, warm", models=("one",)
+    ),
+    Voice(id="tom", languages=("en-GB",), gender="male", description="lively", models=("one",)),
+    Voice(id="ute", languages=("de",), gender="female", description="calm", models=("one",)),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +56,7 @@ def _alone(monkeypatch, tmp_path):
         if name.startswith("VIVAVOCE_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("VIVAVOCE_CONFIG", str(tmp_path / "config.toml"))
+    monkeypatch.setenv("VIVAVOCE_VOICES", str(tmp_path / "data" / "voices.toml"))
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
 
@@ -102,6 +116,63 @@ class CommandLine:
         return CliRunner().invoke(
             make_cli(), [str(arg) for arg in args], input=stdin, prog_name="vivavoce"
         )
+
+
+@pytest.fixture
+def maker(make_acme):
+    """A provider that clones and designs voices, for its model own."""
+    return make_acme(makes_voices=True)
+
+
+@pytest.fixture
+def voice(run_with, maker):
+    """The commands about voices, with the providers acme, which makes some, and other."""
+    other = FakeProvider(name="other", voices=OTHER_VOICES)
+    run = run_with(maker, other)
+    return lambda *args, **kwargs: run("voice", *args, **kwargs)
+
+
+@pytest.fixture
+def book(tmp_path):
+    """The voice book of the tests."""
+    return VoiceBook(tmp_path / "data" / "voices.toml")
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """Let somebody sit at a terminal."""
+    monkeypatch.setattr("vivavoce.cli.voice.confirm.can_ask", lambda: True)
+    monkeypatch.setattr("vivavoce.cli.voice.make.can_ask", lambda: True)
+
+
+@pytest.fixture(scope="session")
+def recording(tmp_path_factory):
+    """Three seconds like speech, as a WAV that the maker takes as it is."""
+    path = tmp_path_factory.mktemp("recording") / "ann.wav"
+    path.write_bytes(_speech_like(16_000))
+    return path
+
+
+@pytest.fixture(scope="session")
+def poor_recording(tmp_path_factory):
+    """The same at a sample rate that is too low."""
+    path = tmp_path_factory.mktemp("recording") / "low.wav"
+    path.write_bytes(_speech_like(8_000))
+    return path
+
+
+def _speech_like(rate_hz):
+    noise = random.Random(1)
+    samples = array.array("h")
+    for number in range(3 * rate_hz):
+        swell = 0.16 + 0.14 * math.sin(8 * math.pi * number / rate_hz)
+        tone = math.sin(280 * math.pi * number / rate_hz) + 0.3 * noise.uniform(-1, 1)
+        samples.append(round(20_000 * swell * tone))
+    audio_format = AudioFormat(sample_rate_hz=rate_hz)
+    if sys.byteorder == "big":
+        samples.byteswap()
+    data = samples.tobytes()
+    return wav_header(audio_format, len(data)) + data
 
 
 @pytest.fixture

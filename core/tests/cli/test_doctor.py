@@ -277,7 +277,7 @@ def test_host(run_with, cloud, host):
     assert result.exit_code == 3  # the missing key
     state, detail = findings(result)["host", "dear"]
     assert state == "ok"
-    assert detail.startswith(f"127.0.0.1:{host.server_port} answered after 0.")
+    assert detail.startswith(f"127.0.0.1:{host.server_port} answered after ")
     assert detail.endswith("with HTTP status 404")
     assert [path for path, _ in host.asked] == ["/eu"]
     assert findings(result)["clock", "dear"] == ("ok", "agrees with the host's")

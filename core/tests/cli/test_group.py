@@ -10,6 +10,7 @@ from vivavoce import errors
 from vivavoce.cli import main
 from vivavoce.cli.ends import EXIT_CODES, Ending, State, ending_of, exit_code_of
 from vivavoce.cli.group import COMMANDS, make_cli
+from vivavoce.cli.voice import VOICE_COMMANDS, voice
 from vivavoce.hookspecs import hookimpl
 from vivavoce.registry import Registry
 from vivavoce.testing import samples_of
@@ -64,8 +65,10 @@ def test_static_help(run, name):
 def test_keys_are_no_option(run):
     """No command takes a key, and the help says why."""
     assert "shell's history" in " ".join(run("--help").stdout.split())
-    for name in COMMANDS:
-        options = [flag for p in make_cli().get_command(None, name).params for flag in p.opts]
+    commands = [make_cli().get_command(None, name) for name in COMMANDS]
+    commands += [voice.get_command(None, name) for name in VOICE_COMMANDS]
+    for command in commands:
+        options = [flag for p in command.params for flag in p.opts]
         assert not [flag for flag in options if "key" in flag or "token" in flag]
 
 
@@ -87,7 +90,7 @@ def test_unknown_command(run):
     """An unknown command is refused with the nearest names."""
     result = run("voises")
     assert result.exit_code == 2
-    assert result.stderr.startswith("vivavoce: error: No command 'voises'. Did you mean 'voices'?")
+    assert result.stderr.startswith("vivavoce: error: No command 'voises'. Did you mean 'voices' ")
 
 
 # How it ends
@@ -100,15 +103,16 @@ def _leaves(cls):
 
 @pytest.mark.parametrize("leaf", _leaves(errors.VivavoceError), ids=lambda leaf: leaf.__name__)
 def test_code_of_each_error(leaf):
-    """Every error of the tree has the exit code of its branch."""
+    """Every error of the tree has the exit code of its branch; a voice perhaps made has its own."""
     expected = {
+        errors.MaybeCreated: 6,
         errors.UsageError: 2,
         errors.SetupError: 3,
         errors.ProviderError: 4,
         errors.TransportError: 5,
     }
-    (code,) = [code for branch, code in expected.items() if issubclass(leaf, branch)]
-    assert ending_of(leaf.__new__(leaf)) == code
+    codes = [code for branch, code in expected.items() if issubclass(leaf, branch)]
+    assert ending_of(leaf.__new__(leaf)) == codes[0]
 
 
 def test_provider_error(run_with, make_acme):

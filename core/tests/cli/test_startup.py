@@ -42,6 +42,10 @@ def modules_after(*arguments):
         ["capabilities", "acme"],
         ["completion", "bash"],
         ["say", "--help"],
+        ["voice", "--help"],
+        ["voice", "clone", "--help"],
+        ["voice", "list"],
+        ["voice", "alias", "--help"],
     ],
     ids=" ".join,
 )
@@ -58,6 +62,16 @@ def test_help_imports_no_command():
     loaded = modules_after("--help")
     assert "vivavoce.cli.group" in loaded
     assert not {f"vivavoce.cli.{home.module}" for home in COMMANDS.values()} & loaded
+
+
+@pytest.mark.usefixtures("process")
+def test_help_of_group_imports_no_command():
+    """So is the list of commands about voices."""
+    from vivavoce.cli.voice import VOICE_COMMANDS
+
+    loaded = modules_after("voice", "--help")
+    assert "vivavoce.cli.voice" in loaded
+    assert not {f"vivavoce.cli.{home.module}" for home in VOICE_COMMANDS.values()} & loaded
 
 
 @pytest.mark.usefixtures("process")

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 import click
 
 from vivavoce.errors import (
+    MaybeCreated,
     OutputError,
     ProviderError,
     SetupError,
@@ -42,6 +43,7 @@ class Ending(enum.IntEnum):
     SETUP = 3
     PROVIDER = 4
     TRANSPORT = 5
+    MAYBE_MADE = 6
     INTERRUPTED = 130
     READER_GONE = 141
 
@@ -53,12 +55,15 @@ EXIT_CODES = {
     Ending.SETUP: "set-up: change the installation, the settings or the key",
     Ending.PROVIDER: "the provider said no, or gave no usable audio",
     Ending.TRANSPORT: "the way to the provider failed",
-    Ending.INTERRUPTED: "stopped with Ctrl-C",
+    Ending.MAYBE_MADE: "a voice may have been made, and billed: look before you ask again",
+    Ending.INTERRUPTED: "stopped with Ctrl-C, or not confirmed",
     Ending.READER_GONE: "the reader of standard output went away",
 }
 """What each code means, in the words of the help."""
 
 _BRANCHES = (
+    # First the one error that is its own: to run the command again may cost money again.
+    (MaybeCreated, Ending.MAYBE_MADE),
     (UsageError, Ending.USAGE),
     (SetupError, Ending.SETUP),
     (ProviderError, Ending.PROVIDER),

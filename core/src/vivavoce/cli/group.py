@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ from vivavoce.cli.ends import (
     warn,
 )
 
-__all__ = ["COMMANDS", "Home", "LazyGroup", "make_cli", "program_name"]
+__all__ = ["COMMANDS", "Home", "HomeGroup", "LazyGroup", "make_cli", "program_name"]
 
 
 class Home(NamedTuple):
@@ -37,6 +37,7 @@ COMMANDS = {
     "providers": Home("providers", "providers", "List the installed providers."),
     "models": Home("models", "models", "List models, by what they can do."),
     "voices": Home("voices", "voices", "List the voices of a provider."),
+    "voice": Home("voice", "voice", "Make, list, try, name and delete voices of your own."),
     "capabilities": Home("capabilities", "capabilities", "Show what a model claims it can do."),
     "doctor": Home("doctor", "doctor", "Check the installation, with a short real synthesis."),
     "completion": Home("completion", "completion", "Print the completion script of a shell."),
@@ -53,8 +54,67 @@ show it. Set the variable the provider names, or put it into the settings file;
 """
 
 
-class LazyGroup(click.Group):
-    """A group whose own commands are imported when run, and which plugins add to."""
+class HomeGroup(click.Group):
+    """
+    A group that imports its commands when they are run.
+
+    Args:
+        homes: Where each command is, by name.
+        **values: As of :class:`click.Group`.
+    """
+
+    def __init__(self, *, homes: Mapping[str, Home], **values: Any) -> None:
+        super().__init__(**values)
+        self.homes = homes
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands, in their order."""
+        return [*self.homes, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        home = self.homes.get(cmd_name)
+        if home is None:
+            return super().get_command(ctx, cmd_name)
+        module = importlib.import_module(f"vivavoce.cli.{home.module}")
+        command: click.Command = getattr(module, home.attribute)
+        return command
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's own signature
+        formatter: click.HelpFormatter,
+    ) -> None:
+        """Write the list of commands without importing them."""
+        rows = [(name, home.help) for name, home in self.homes.items()]
+        rows += [
+            (name, command.get_short_help_str(formatter.width - 20))
+            for name, command in sorted(self.commands.items())
+            if not command.hidden
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; an unknown one is refused with the nearest names."""
+        name = args[0]
+        if (
+            not name.startswith("-")
+            and not ctx.resilient_parsing
+            and self.get_command(ctx, name) is None
+        ):
+            from vivavoce._suggest import did_you_mean, nearest
+
+            known = self.list_commands(ctx)
+            near = did_you_mean(nearest(name, known))
+            ctx.fail(f"No command {name!r}. {near}Commands are {', '.join(known)}")
+        return super().resolve_command(ctx, args)
+
+
+class LazyGroup(HomeGroup):
+    """The command line itself: our own commands, and those that plugins add."""
 
     _asked_plugins = False
 
@@ -88,57 +148,25 @@ class LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of our commands, then those of plugins."""
         self._ask_plugins()
-        return [*COMMANDS, *super().list_commands(ctx)]
+        return super().list_commands(ctx)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command of ours; only another name makes plugins load."""
-        home = COMMANDS.get(cmd_name)
-        if home is not None:
-            module = importlib.import_module(f"vivavoce.cli.{home.module}")
-            command: click.Command = getattr(module, home.attribute)
-            return command
-        self._ask_plugins()
+        if cmd_name not in self.homes:
+            self._ask_plugins()
         return super().get_command(ctx, cmd_name)
 
     def add_command(self, cmd: click.Command, name: str | None = None) -> None:
         """Add a plugin's command; ours cannot be replaced."""
-        if (name or cmd.name) in COMMANDS:
+        if (name or cmd.name) in self.homes:
             msg = f"{name or cmd.name!r} is a command of vivavoce itself; choose another name"
             raise ValueError(msg)
         super().add_command(cmd, name)
 
-    def format_commands(
-        self,
-        ctx: click.Context,  # noqa: ARG002 - click's own signature
-        formatter: click.HelpFormatter,
-    ) -> None:
-        """Write the list of commands without importing them."""
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing ours."""
         self._ask_plugins()
-        rows = [(name, home.help) for name, home in COMMANDS.items()]
-        rows += [
-            (name, command.get_short_help_str(formatter.width - 20))
-            for name, command in sorted(self.commands.items())
-            if not command.hidden
-        ]
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command; an unknown one is refused with the nearest names."""
-        name = args[0]
-        if (
-            not name.startswith("-")
-            and not ctx.resilient_parsing
-            and self.get_command(ctx, name) is None
-        ):
-            from vivavoce._suggest import did_you_mean, nearest
-
-            known = self.list_commands(ctx)
-            near = did_you_mean(nearest(name, known))
-            ctx.fail(f"No command {name!r}. {near}Commands are {', '.join(known)}")
-        return super().resolve_command(ctx, args)
+        super().format_commands(ctx, formatter)
 
     def _ask_plugins(self) -> None:
         """Let plugins add their commands, once; one that raises is named and left out."""
@@ -161,6 +189,7 @@ def make_cli() -> LazyGroup:
     codes = "\n".join(f"{code.value:>5}  {meaning}" for code, meaning in EXIT_CODES.items())
     return LazyGroup(
         name="vivavoce",
+        homes=COMMANDS,
         params=[
             click.Option(
                 ["--version"],

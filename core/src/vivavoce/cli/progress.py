@@ -1,4 +1,4 @@
-"""How far a long text has been spoken, on a terminal."""
+"""How far a long text has been spoken, and that something is waited for, on a terminal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from vivavoce.model.report import Report
 
-__all__ = ["LONG_CHARACTERS", "progress_bar"]
+__all__ = ["LONG_CHARACTERS", "progress_bar", "waiting"]
 
 LONG_CHARACTERS = 2_000
 """From here on a text takes long enough for a bar: two minutes of speech."""
@@ -45,3 +45,22 @@ def progress_bar(
         yield lambda report: progress.update(
             task, completed=report.characters, audio_s=report.audio_s
         )
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Show *what* is waited for, and for how long; only a terminal sees it."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        progress.add_task(what)
+        yield

@@ -101,6 +101,7 @@ _COLUMNS = (
     ("title", lambda item: item["title"]),
     ("models", lambda item: "" if item["is_broken"] else str(item["models"])),
     ("key", _key),
+    ("own voices", lambda item: "yes" if item["makes_voices"] else ""),
     ("from", lambda item: f"{item['distribution']} {item['version']}".strip()),
     ("state", lambda item: f"broken: {item['reason']}" if item["is_broken"] else "ok"),
 )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vivavoce.model.report import Report
     from vivavoce.pipeline.plan import Plan
 
-__all__ = ["say"]
+__all__ = ["say", "speak"]
 
 _HELP = """\
 Speak a text into a file, aloud or to standard output.
@@ -58,12 +58,31 @@ tell the length; --format pcm gives bare samples.
 @debug_option
 def say(session: bool, play: bool, progress: bool | None, **values: Any) -> None:  # noqa: FBT001 - by click, by name
     """Speak; see the help above."""
+    speak(values, play=play, is_session=session, progress=progress)
+
+
+def speak(
+    values: Mapping[str, Any], *, play: bool, is_session: bool = False, progress: bool | None = None
+) -> None:
+    """
+    Speak a text to where it shall go, and tell what was made.
+
+    Args:
+        values: Those of :func:`vivavoce.cli.wishes.wish_options`.
+        play: Whether to play it too.
+        is_session: Whether to speak standard input while it comes.
+        progress: Whether to show a bar; False for no word at all, None for long texts.
+
+    Raises:
+        VivavoceError: As the client does.
+        click.UsageError: If nobody would hear it.
+    """
     _check_ways(values["output"], values["format"], play=play)
-    if session:
+    if is_session:
         _check_session(values)
-    asked = Asked(values, is_session=session)
+    asked = Asked(values, is_session=is_session)
     with asked.client() as client, ExitStack() as stack:
-        job = _SessionJob(client, asked) if session else _Job(client, asked)
+        job = _SessionJob(client, asked) if is_session else _Job(client, asked)
         if play:
             from vivavoce.cli.play import Player
 

@@ -12,7 +12,7 @@ from typing import cast
 from vivavoce.errors import InvalidValue
 from vivavoce.text.speakable import has_speakable
 
-__all__ = ["read_pieces", "read_text"]
+__all__ = ["read_file", "read_pieces", "read_text"]
 
 
 def read_text(argument: str) -> str:
@@ -31,7 +31,7 @@ def read_text(argument: str) -> str:
     if argument.startswith("@@"):
         return argument[1:]
     if argument.startswith("@"):
-        return _read_file(argument[1:])
+        return _read_named(argument[1:])
     return argument
 
 
@@ -66,20 +66,33 @@ def read_pieces() -> Iterator[str]:
         raise InvalidValue(msg)
 
 
-def _read_file(name: str) -> str:
-    if not name:
-        msg = "'@' names no file. Write @FILE, or '@@' for a text that begins with an @."
-        raise InvalidValue(msg)
+def read_file(name: str, what: str, hint: str = "") -> str:
+    """
+    Return the text of a file.
+
+    Args:
+        name: Its path.
+        what: What it is, for messages.
+        hint: What to do where it cannot be read; a sentence, or empty.
+
+    Raises:
+        InvalidValue: If it cannot be read, or is not UTF-8.
+    """
     try:
         data = Path(name).read_bytes()
     except (OSError, ValueError) as error:
         reason = (isinstance(error, OSError) and error.strerror) or str(error)
-        msg = (
-            f"The text file {name!r} cannot be read: {reason}. If this is the text itself, "
-            "write '@@' at its beginning."
-        )
+        msg = f"{what} {name!r} cannot be read: {reason}. {hint}".rstrip()
         raise InvalidValue(msg) from error
-    return _decode(data, f"The text file {name!r}")
+    return _decode(data, f"{what} {name!r}")
+
+
+def _read_named(name: str) -> str:
+    if not name:
+        msg = "'@' names no file. Write @FILE, or '@@' for a text that begins with an @."
+        raise InvalidValue(msg)
+    hint = "If this is the text itself, write '@@' at its beginning."
+    return read_file(name, "The text file", hint)
 
 
 def _decode(data: bytes, what: str) -> str:

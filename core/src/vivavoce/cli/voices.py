@@ -48,6 +48,7 @@ def voices(
 
     SELECTOR is a provider, or provider/model for the voices of one model; without it the default
     provider's voices are listed. No key and no network is used.
+    Voices of your own are listed by `vivavoce voice list`.
     """
     from vivavoce import registry
     from vivavoce.catalogue import find_voices, get_voice

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vivavoce.blocking import Client
     from vivavoce.model.card import ModelCard, Option
 
-__all__ = ["Asked", "wish_options"]
+__all__ = ["NO_WISHES", "Asked", "wish_options"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -58,6 +58,11 @@ _OPTIONS = (
         help="Most characters of one request; else the model's limit.",
     ),
     click.option("--strict", is_flag=True, help="Refuse what would have to be emulated."),
+    click.option(
+        "--stand-in",
+        is_flag=True,
+        help="Let another voice speak where an alias has none at this provider.",
+    ),
     click.option("--region", metavar="ID", help="The provider's region."),
     click.option("--base-url", metavar="URL", help="Address in place of the provider's own."),
 )
@@ -74,6 +79,14 @@ _WISHES = {
     "sample_rate": "sample_rate_hz",
     "segment_chars": "segment_chars",
 }
+
+NO_WISHES: Mapping[str, Any] = {
+    **dict.fromkeys(_WISHES),
+    **dict.fromkeys(("selector", "output", "marks", "region", "base_url")),
+    **dict.fromkeys(("ssml", "strict", "stand_in"), False),
+    "options": (),
+}
+"""What :class:`Asked` is given where nothing but a text is asked for."""
 
 
 def wish_options(command: F) -> F:
@@ -118,6 +131,7 @@ class Asked:
             region=self._values["region"],
             base_url=self._values["base_url"],
             strict=self._values["strict"],
+            stand_in=self._values["stand_in"],
             registry=registry.installed(),
         )
 
