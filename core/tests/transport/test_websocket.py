@@ -29,7 +29,8 @@ from vivavoce.errors import (
 from vivavoce.model.secret import Secret
 from vivavoce.transport import websocket
 from vivavoce.transport.address import Address
-from vivavoce.transport.base import HandshakeRefused
+from vivavoce.transport.base import HandshakeRefused, run_blocking
+from vivavoce.transport.websocket import BlockingWebSocket
 from vivavoce.wire.websocket import MessageReceived, PeerClosed, SocketOpened, WebSocketCall
 
 KEY = "sk-0123456789abcdef"
@@ -57,6 +58,11 @@ async def receive_until_closed(conversation):
     while isinstance(event := await conversation.receive(5.0), MessageReceived):
         messages.append(event)
     return messages, event
+
+
+async def send_for_ever(conversation):
+    while True:
+        await conversation.send("x")
 
 
 def sending(*frames):
@@ -272,6 +278,56 @@ class TestEnd:
         with pytest.raises(ConnectionLost, match="no key") as caught:
             face.run(scenario())
         assert caught.value.close_code == 1008
+
+
+def test_what_came_before_a_cut(server, caplog):
+    """What came and was not read is given out, though a send found the connection lost."""
+    sizes = [1] * 20 + [1000] * 40  # more than is read ahead; the rest is with the kernel
+
+    def script(peer):
+        peer.shake_hands()
+        for size in sizes:
+            if size == 1000:
+                server.wait()
+            peer.send_frame(BINARY, bytes(size))
+        peer.sock.close()
+        server.arrived.set()
+
+    async def scenario(url):
+        conversation = await BlockingWebSocket.open(WebSocketCall(url=url), 5.0)
+        while not conversation._connection.recv_messages.paused:
+            pass
+        server.go.set()
+        assert server.arrived.wait(5)
+        with pytest.raises(ConnectionLost, match="no close code") as caught:
+            await send_for_ever(conversation)
+        with pytest.raises(ConnectionLost):
+            await conversation.send("and again")
+        messages, end = await receive_until_closed(conversation)
+        await conversation.close()
+        return caught.value.close_code, [len(message.data) for message in messages], end
+
+    assert run_blocking(scenario(server.ws(script))) == (1006, sizes, PeerClosed(1006))
+    assert caplog.records == []
+
+
+def test_closing_under_a_stream_is_not_logged(server, caplog):
+    """Audio that comes while its connection is being closed is no error of anybody's."""
+
+    def script(peer):
+        peer.shake_hands()
+        while True:
+            peer.send(b"\x82\x0a0123456789" * 5000)
+
+    async def scenario(url):
+        for _ in range(5):
+            conversation = await BlockingWebSocket.open(WebSocketCall(url=url), 5.0)
+            await conversation.receive(5.0)
+            await conversation.receive(5.0)
+            await conversation.close()
+
+    run_blocking(scenario(server.ws(script)))
+    assert caplog.records == []
 
 
 class TestUnreadable:

@@ -297,17 +297,44 @@ class _SyncConnection(sync_client.ClientConnection):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         self.are_text: deque[bool] = deque()
+        self._is_cut_off = False
         super().__init__(*args, **options)
 
     def process_event(self, event: LibraryEvent) -> None:
         if isinstance(event, Frame) and event.opcode in (Opcode.TEXT, Opcode.BINARY):
             self.are_text.append(event.opcode is Opcode.TEXT)
-        super().process_event(event)
+        with contextlib.suppress(EOFError):  # it is being left: what still comes is for nobody
+            super().process_event(event)
 
     def send_data(self) -> None:
-        super().send_data()
+        try:
+            super().send_data()
+        except OSError as error:
+            if self.protocol.state is State.CONNECTING:
+                raise
+            # The library would close the socket, and lose what has come and was not read yet.
+            # Whoever reads finds the end behind it.
+            self.set_connection_exc(error)
+            self._is_cut_off = True
         if self.protocol.state is State.CLOSING:
             self.cut()
+
+    def say(self, data: str | bytes) -> None:
+        """
+        Send a message.
+
+        Raises:
+            ConnectionClosed: If the connection has ended. The library's ``send`` would wait
+                for its reader first, and then close the socket under it.
+        """
+        protocol = self.protocol
+        if protocol.state is State.OPEN and not self._is_cut_off:
+            self.send(data)
+            if not self._is_cut_off:
+                return
+        raise ws.ConnectionClosedError(
+            protocol.close_rcvd, protocol.close_sent, protocol.close_rcvd_then_sent
+        ) from self.connection_exc
 
     def cut(self) -> None:
         """End both directions, also under a thread that is reading or writing."""
@@ -446,7 +473,7 @@ class BlockingWebSocket:
             conversation = cls(connection, address, call)
             try:
                 for message in call.first:
-                    connection.send(message)
+                    connection.say(message)
             except ws.ConnectionClosed:
                 pass  # the peer has closed; receive says with which reason
             except BaseException:
@@ -476,7 +503,7 @@ class BlockingWebSocket:
         if self._is_closed:
             raise _after_close(self._address)
         with translated(self._address, self._headers):
-            self._connection.send(data)
+            self._connection.say(data)
 
     async def close(self) -> None:
         """Cut the connection: no closing handshake, no wait for the peer."""
