@@ -125,11 +125,15 @@ def maker(make_acme):
 
 
 @pytest.fixture
-def voice(run_with, maker):
-    """The commands about voices, with the providers acme, which makes some, and other."""
-    other = FakeProvider(name="other", voices=OTHER_VOICES)
-    run = run_with(maker, other)
-    return lambda *args, **kwargs: run("voice", *args, **kwargs)
+def run_makers(run_with, maker):
+    """The command line, with the providers acme, which makes voices, and other."""
+    return run_with(maker, FakeProvider(name="other", voices=OTHER_VOICES))
+
+
+@pytest.fixture
+def voice(run_makers):
+    """The commands about voices, with the same providers."""
+    return lambda *args, **kwargs: run_makers("voice", *args, **kwargs)
 
 
 @pytest.fixture
