@@ -56,6 +56,10 @@ _SERVER_FAULT = 500
 _THREAD_LIMIT_S = 1.0
 # More than this many that nobody has read yet, and no more is read from the network.
 _HELD_MAX_MESSAGES = 16
+_READ_MAX_BYTES = 64 * 1024
+# What is said within this time, and is not more than this, goes together.
+_TOGETHER_S = 0.001
+_UNSENT_MAX_BYTES = 64 * 1024
 
 _tls_lock = threading.Lock()
 _tls: ssl.SSLContext | None = None
@@ -191,12 +195,13 @@ class _SyncConnector(sync_client.reconnect):
         return exc
 
 
-class _AsyncConnection(async_client.ClientConnection):
+class _AsyncConnection(async_client.ClientConnection, asyncio.BufferedProtocol):
     """
     Hands over whole messages, and ends as soon as the last word is said.
 
     The library's ``recv`` and ``send`` can do more than is needed here, and a stream of audio
     pays for it with each message. Handshake, frames, pings and closing are the library's.
+    A buffered protocol, since for others the loop makes 256 KB for each read, and cuts them.
 
     Once either side has sent its close code the library waits for the peer to cut the
     connection, for ever if need be.
@@ -210,6 +215,15 @@ class _AsyncConnection(async_client.ClientConnection):
         self._is_held_back = False
         self._is_lost = False
         self._waiter = Waiter()
+        self._room = memoryview(bytearray(_READ_MAX_BYTES))
+        self._unsent_bytes = 0
+        self._unsent_since: float | None = None
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's name
+        return self._room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.data_received(self._room[:nbytes])  # type: ignore[arg-type]
 
     def process_event(self, event: LibraryEvent) -> None:
         if not isinstance(event, Frame) or event.opcode not in DATA_OPCODES:
@@ -256,6 +270,7 @@ class _AsyncConnection(async_client.ClientConnection):
         while not self.messages:
             if self._is_lost:
                 raise self.close_exc
+            self._send_unsent()
             await self._waiter.wait(end)
         return self.take()
 
@@ -263,20 +278,38 @@ class _AsyncConnection(async_client.ClientConnection):
         """
         Send a message, waiting only while too much is on its way.
 
+        What is said at once goes together, in the loop's next turn: the first messages of a
+        session are small, and each by itself would be a system call and a server woken. A loop
+        that does not turn, as under a source of text that blocks it, holds back one message.
+
         Raises:
             ConnectionClosed: If the connection has ended.
         """
+        payload = data.encode() if isinstance(data, str) else data
         if self.protocol.state is not State.OPEN:
             await self.send(data)  # raises why
         elif isinstance(data, str):
-            self.protocol.send_text(data.encode())
+            self.protocol.send_text(payload)
         else:
-            self.protocol.send_binary(data)
-        self.send_data()
+            self.protocol.send_binary(payload)
+        now = self.loop.time()
+        if self._unsent_since is None:
+            self._unsent_since = now
+            self.loop.call_soon(self._send_unsent)
+        self._unsent_bytes += len(payload)
+        if now - self._unsent_since > _TOGETHER_S or self._unsent_bytes > _UNSENT_MAX_BYTES:
+            self._send_unsent()
         if self.paused:
             await self.drain()
 
+    def _send_unsent(self) -> None:
+        if self._unsent_since is not None and self.protocol.state is State.OPEN:
+            self.send_data()
+
     def send_data(self) -> None:
+        self._unsent_since, self._unsent_bytes = None, 0
+        if len(self.protocol.writes) > 1 and b"" not in self.protocol.writes:
+            self.protocol.writes[:] = [b"".join(self.protocol.writes)]
         super().send_data()
         if self.protocol.state is State.CLOSING:
             self.transport.abort()
