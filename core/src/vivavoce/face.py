@@ -207,6 +207,7 @@ class ClientCore:
         self._book: VoiceBook | None = None
         self._is_closed = False
         self._warm: list[NativeSession] = []
+        self._last_session: tuple[tuple[Utterance, Chosen, str | None], Plan] | None = None
 
     def plan(self, text: str, wishes: Mapping[str, Any]) -> Plan:
         """Return how *text* would be spoken; refusals are in it."""
@@ -217,7 +218,10 @@ class ClientCore:
         utterance = make_utterance(text, wishes, self.selector.voice)
         region = self.settings.region_for(self.info, self._region)
         chosen = self._choose(utterance, region)
-        return make_plan(
+        wish = utterance, chosen, region
+        if is_session and self._last_session is not None and self._last_session[0] == wish:
+            return self._last_session[1]
+        plan = make_plan(
             evolve(utterance, voice=chosen.voice) if chosen.decision is not None else utterance,
             self.info,
             chosen.model,
@@ -226,6 +230,10 @@ class ClientCore:
             is_session=is_session,
             of_voice=chosen.decision,
         )
+        if is_session and not plan.errors:
+            # A conversation opens one session after the other, with the same wishes.
+            self._last_session = wish, plan
+        return plan
 
     def _choose(self, utterance: Utterance, region: str | None) -> Chosen:
         return choose_voice(

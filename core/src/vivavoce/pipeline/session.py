@@ -458,7 +458,7 @@ class NativeSession(SharedRun, SessionRun):
             self._hearing = conversation
             try:
                 outputs = self._understand(event)
-                if cast(DuplexExchange, request.exchange).has_begun:
+                if self._given and cast(DuplexExchange, request.exchange).has_begun:
                     self._given.clear()
                 await self._handle(event, outputs)
             except (ConnectionLost, StreamStateError) as error:
@@ -626,25 +626,29 @@ class NativeSession(SharedRun, SessionRun):
     # Limits
 
     def _patience_s(self) -> float:
-        now = self._runtime.now()
-        ends = [now + _LOOK_UP_S]
-        if (limit := self._limit()) is not None:
-            ends.append(limit[1])
-        return max(0.0, min(ends) - now)
+        limit = self._limit()
+        if limit is None:
+            return _LOOK_UP_S
+        return max(0.0, min(_LOOK_UP_S, limit[1] - self._runtime.now()))
 
     def _limit(self) -> tuple[str, float] | None:
         """Return the phase whose limit is nearest, and when it passes."""
-        found: list[tuple[float, str]] = []
+        nearest = None
         if self._timeouts.total_s is not None and self._started_s is not None:
-            found.append((self._started_s + self._timeouts.total_s, "total"))
+            nearest = "total", self._started_s + self._timeouts.total_s
         phase, limit_s = self._phase()
         has_audio = self._request is not None and self._request.audio_bytes > 0
         # Text that was neither flushed nor finished may wait for more of it.
         is_owed = self._is_flushed or self._is_finishing or not has_audio
         if self._owed_since is not None and limit_s is not None and is_owed:
             # From when it is asked for: the reader's own time is not the provider's.
-            found.append((max(self._owed_since, self._asked_s) + limit_s, phase))
-        return None if not found else (min(found)[1], min(found)[0])
+            end = max(self._owed_since, self._asked_s) + limit_s
+            if nearest is None or end < nearest[1]:
+                nearest = phase, end
+        return nearest
+
+    def _set_deadline(self) -> None:
+        pass  # how long to wait is reckoned with each receive: text may come meanwhile
 
     def _look_up(self, error: TimeoutError) -> None:
         limit = self._limit()

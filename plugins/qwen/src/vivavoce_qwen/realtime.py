@@ -49,6 +49,7 @@ PATH = "/api-ws/v1/realtime"
 MESSAGE_MAX_BYTES = 16 << 20
 
 _AUDIO = b'"response.audio.delta"'
+_as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _FORMATS = {Encoding.PCM_S16LE: "pcm", Encoding.MP3: "mp3"}
 
 
@@ -145,7 +146,7 @@ class RealtimeExchange(DuplexExchange):
     def _message(self, kind: str, **fields: object) -> str:
         # The form of the ids is that of the official client; the page only asks for one.
         message = {"event_id": f"event_{uuid.uuid4().hex}", "type": kind, **fields}
-        return json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+        return _as_json(message)
 
     def _append(self, text: str) -> str:
         self._is_uncommitted = True
