@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ALL = ("startup", "espeak", "memory", "sync_face", "document", "sse")
+ALL = ("startup", "espeak", "memory", "sync_face", "document", "sse", "ws")
 
 
 def main() -> None:

@@ -17,32 +17,36 @@ import base64
 import binascii
 import importlib.util
 import json
-import random
-import resource
 import socket
-import struct
-import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from common import machine, median, paired, show
+from common import machine, median, show
+from loopback import (
+    CHUNK_BYTES,
+    STAMP,
+    Asked,
+    Figures,
+    OnAudio,
+    Stamped,
+    cpu_s,
+    in_turn,
+    loopback_server,
+    now,
+    serve,
+    speech,
+    table,
+    work,
+)
 
 PATH = "/api/v1/services/aigc/multimodal-generation/generation"
 MODEL = "qwen3-tts-flash"
-STAMP = struct.Struct("<QQ8x")  # 24 bytes, so 32 characters without padding
-CHUNK_BYTES = 4800  # 100 ms
+AFTER = b'","id":"audio_7"},"finish_reason":"null"},"usage":{"characters":9},"request_id":"7"}'
 BIG_BYTES = 786_432  # 1 MB of base64
 STREAMS = 50
 BURST_S, BIG_S, PACED_S = 600.0, 163.84, 4.0
 ROUNDS = 9
-LIMIT_S = 120.0
-
-OnAudio = Callable[[bytes], object]
-now = time.monotonic_ns
 
 
 # The server
@@ -54,8 +58,6 @@ class Service(asyncio.Protocol):
 
     Only as much HTTP as the clients here need.
     """
-
-    tails: dict[int, list[bytes]] = {}  # noqa: RUF012 - made once for all connections
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -94,7 +96,7 @@ class Service(asyncio.Protocol):
             b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream;charset=UTF-8\r\n"
             b"transfer-encoding: chunked\r\n\r\n"
         )
-        tails = self.tails.setdefault(chunk_bytes, list(_tails(chunk_bytes)))
+        tails = speech(chunk_bytes, AFTER)
         chunk_s = chunk_bytes / 48_000
         loop = asyncio.get_running_loop()
         begun = loop.time()
@@ -110,26 +112,12 @@ class Service(asyncio.Protocol):
         self.transport.write(last + b"0\r\n\r\n")
 
 
-def _tails(chunk_bytes: int) -> Iterator[bytes]:
-    source = random.Random(7)
-    after = b'","id":"audio_7"},"finish_reason":"null"},"usage":{"characters":9},"request_id":"7"}'
-    for _ in range(4):
-        yield base64.b64encode(source.randbytes(chunk_bytes))[32:] + after
-
-
 def _event(number: int, data: bytes) -> bytes:
     event = b'id:%d\nevent:result\n:HTTP_STATUS/200\ndata:{"output":{"audio":{"data":"%b\n\n' % (
         number + 1,
         data,
     )
     return b"%x\r\n%b\r\n" % (len(event), event)
-
-
-async def _serve() -> None:
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(Service, "127.0.0.1", 0, backlog=1024)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await loop.run_in_executor(None, sys.stdin.read)  # until the parent is done
 
 
 # The clients
@@ -330,11 +318,6 @@ NEEDS = {"httpx": "httpx", "SDK": "dashscope", "ours": "vivavoce_qwen"}
 # One client in its process
 
 
-def _cpu_s() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
-
-
 def _resident_kb() -> int:
     for line in Path("/proc/self/status").read_text("ascii").splitlines():
         if line.startswith("VmRSS"):
@@ -355,22 +338,16 @@ class Worker:
 
     async def first_ms(self, text: str) -> float:
         """Milliseconds to the first audio, above the server's own."""
-        arrived: list[tuple[int, int, int]] = []
-
-        def note(pcm: bytes) -> None:
-            if not arrived:
-                arrived.append((now(), *STAMP.unpack_from(pcm)))
-
+        arrived = Stamped()
         begun = now()
-        await self.speak(text, note)
-        first, asked, sent = arrived[0]
-        return (first - begun - (sent - asked)) / 1e6
+        await self.speak(text, arrived)
+        return arrived.first_ms(begun)
 
     async def cpu(self, text: str) -> float:
         """Processor seconds of one stream."""
-        begun = _cpu_s()
+        begun = cpu_s()
         await self.speak(text, lambda _pcm: None)
-        return _cpu_s() - begun
+        return cpu_s() - begun
 
     async def many_cpu(self, text: str) -> float:
         """Processor seconds of many streams at once, begun within a second."""
@@ -379,9 +356,9 @@ class Worker:
             await asyncio.sleep(number / STREAMS)
             await self.speak(text, lambda _pcm: None)
 
-        begun = _cpu_s()
+        begun = cpu_s()
         await asyncio.gather(*(one(number) for number in range(STREAMS)))
-        return _cpu_s() - begun
+        return cpu_s() - begun
 
     async def growth_mb(self, text: str) -> float:
         """How much larger the process is at the end of a stream than near its begin."""
@@ -398,68 +375,7 @@ class Worker:
         return (sizes[-1] - sizes[0]) / 1024
 
 
-async def _work(name: str, address: str) -> None:
-    worker = Worker(CLIENTS[name](address))
-    loop = asyncio.get_running_loop()
-    while order := await loop.run_in_executor(None, sys.stdin.readline):
-        what, text = json.loads(order)
-        print(json.dumps(await getattr(worker, what)(text)), flush=True)
-
-
-class Client:
-    """One client's process, seen from here."""
-
-    def __init__(self, name: str, address: str) -> None:
-        self.name = name
-        command = [sys.executable, __file__, "client", name, address]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-
-    def __call__(self, what: str, text: str) -> float:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        watch = threading.Timer(LIMIT_S, self.process.kill)
-        watch.start()
-        self.process.stdin.write(json.dumps([what, text]) + "\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline()
-        watch.cancel()
-        return float(json.loads(answer))
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.communicate()
-
-
 # What is measured
-
-
-Figures = dict[str, list[float]]
-
-
-def _in_turn(clients: list[Client], what: str, text: str, rounds: int, each: int = 1) -> Figures:
-    """Ask each client in turn; of several answers in a round the median counts."""
-    figures: Figures = {client.name: [] for client in clients}
-    for turn in range(rounds + 1):
-        for client in clients:
-            value = median(client(what, text) for _ in range(each))
-            if turn:  # the first round warms up
-                figures[client.name].append(value)
-    return figures
-
-
-def _table(title: str, unit: str, figures: Figures, against: tuple[str, ...], scale: float) -> None:
-    against = tuple(name for name in against if name in figures)
-    rows = [
-        (
-            name,
-            f"{median(values) * scale:.3g}",
-            *(paired(values, figures[other]) for other in against),
-        )
-        for name, values in figures.items()
-    ]
-    show(title, ("client", unit, *(f"x {name}" for name in against)), rows)
 
 
 def _per_byte(small: Figures, big: Figures) -> None:
@@ -471,26 +387,26 @@ def _per_byte(small: Figures, big: Figures) -> None:
 
 def _measure(address: str) -> None:
     names = [name for name in CLIENTS if importlib.util.find_spec(_module(name)) is not None]
-    clients = [Client(name, address) for name in names]
+    clients = [Asked(__file__, name, address) for name in names]
     try:
         short = f"0.2 {CHUNK_BYTES} 0"
-        first = _in_turn(clients, "first_ms", short, 4 * ROUNDS, each=5)
+        first = in_turn(clients, "first_ms", short, 4 * ROUNDS, each=5)
         against = ("httpx", "httpx, async", "SDK", "SDK, async")
-        _table("First audio on a kept connection, above the server's time", "ms", first, against, 1)
+        table("First audio on a kept connection, above the server's time", "ms", first, against, 1)
         few = [client for client in clients if not client.name.startswith("httpx2")]
-        burst = _in_turn(few, "cpu", f"{BURST_S} {CHUNK_BYTES} 0", ROUNDS)
+        burst = in_turn(few, "cpu", f"{BURST_S} {CHUNK_BYTES} 0", ROUNDS)
         title = f"Processor time, {BURST_S:g} s of speech as fast as it is taken"
-        _table(title, "s an hour", burst, ("sockets", "SDK"), 3600 / BURST_S)
+        table(title, "s an hour", burst, ("sockets", "SDK"), 3600 / BURST_S)
         some = [client for client in few if client.name in {"sockets", "ours", "ours, async"}]
-        big = _in_turn(some, "cpu", f"{BIG_S} {BIG_BYTES} 0", ROUNDS)
+        big = in_turn(some, "cpu", f"{BIG_S} {BIG_BYTES} 0", ROUNDS)
         _per_byte(burst, big)
         streaming = [client for client in few if "async" in client.name]
-        paced = _in_turn(streaming, "many_cpu", f"{PACED_S} {CHUNK_BYTES} 1", 5)
+        paced = in_turn(streaming, "many_cpu", f"{PACED_S} {CHUNK_BYTES} 1", 5)
         title = f"Processor time, {STREAMS} streams at once in real time"
-        _table(title, "s an hour", paced, ("SDK, async",), 3600 / (STREAMS * PACED_S))
+        table(title, "s an hour", paced, ("SDK, async",), 3600 / (STREAMS * PACED_S))
         ours = [client for client in clients if client.name.startswith("ours")]
-        growth = _in_turn(ours, "growth_mb", f"3600 {CHUNK_BYTES} 0", 1)
-        _table("Growth over one hour of audio", "MB", growth, (), 1)
+        growth = in_turn(ours, "growth_mb", f"3600 {CHUNK_BYTES} 0", 1)
+        table("Growth over one hour of audio", "MB", growth, (), 1)
     finally:
         for client in clients:
             client.close()
@@ -503,18 +419,15 @@ def _module(name: str) -> str:
 def main() -> None:
     """Serve, run one client, or measure them all."""
     if sys.argv[1:] == ["serve"]:
-        asyncio.run(_serve())
+        asyncio.run(serve(Service))
         return
     if sys.argv[1:2] == ["client"]:
-        asyncio.run(_work(*sys.argv[2:4]))
+        asyncio.run(work(lambda: Worker(CLIENTS[sys.argv[2]](sys.argv[3]))))
         return
     print(machine())
-    command = [sys.executable, __file__, "serve"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
-        assert server.stdout is not None
-        _measure(f"http://127.0.0.1:{int(server.stdout.readline())}")
-        server.kill()
-        print(machine())
+    with loopback_server(__file__) as address:
+        _measure(f"http://{address}")
+    print(machine())
 
 
 if __name__ == "__main__":
