@@ -241,7 +241,7 @@ class Service:
 
 @pytest.fixture(scope="session")
 def shared_service():
-    with running_emulator() as emulator, httpx2.Client() as http:
+    with running_emulator() as emulator, httpx2.Client(timeout=30) as http:
         yield Service(emulator, http)
 
 
@@ -261,7 +261,7 @@ def serve():
     with ExitStack() as stack:
 
         def start(**settings):
-            http = stack.enter_context(httpx2.Client())
+            http = stack.enter_context(httpx2.Client(timeout=30))
             return Service(stack.enter_context(running_emulator(**settings)), http)
 
         yield start

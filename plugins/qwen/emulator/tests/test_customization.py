@@ -199,6 +199,7 @@ WRONG_FOR_DESIGN = {
     "a long text": ({"preview_text": "a" * 1_025}, "may have 1024"),
     "an odd format": ({"parameters": {"response_format": "flac"}}, "pcm"),
     "an odd rate": ({"parameters": {"sample_rate": 22_050}}, "48000"),
+    "a broken rate": ({"parameters": {"sample_rate": 24_000.0}}, "48000"),
     "a rate as text": ({"parameters": {"sample_rate": "24000"}}, "48000"),
     "parameters in a list": ({"parameters": []}, "'parameters' is an object"),
     "a cloned target": ({"target_model": VC}, "may be one of"),
@@ -328,6 +329,7 @@ DECODER, RATE = "Audio.DecoderError", "Audio.AudioRateError"
 DURATION, UNUSABLE = "Audio.DurationLimitError", "Audio.PreprocessError"
 BAD_RECORDINGS = {
     "no base64": (lambda s: "data:audio/wav;base64,%%%", DECODER),
+    "a sign within base64": (lambda s: s.recording()[:999] + "%" + s.recording()[999:], DECODER),
     "nothing": (lambda s: "data:audio/wav;base64,", DECODER),
     "no WAV": (lambda s: s.data_url(b"RIFF but no WAVE" * 9), DECODER),
     "no samples": (lambda s: s.data_url(s.wav_of(b"")), DECODER),
@@ -345,6 +347,10 @@ BAD_RECORDINGS = {
     "150 s": (lambda s: s.recording(150.0), DURATION),
     "M4A of 61 s": (lambda s: s.data_url(m4a(61), "audio/mp4"), DURATION),
     "2.9 s": (lambda s: s.recording(2.9), UNUSABLE),
+    "2 s in two channels": (
+        lambda s: s.data_url(s.wav_of(s.tone(2, channels=2), channels=2)),
+        UNUSABLE,
+    ),
     "M4A of 2 s": (lambda s: s.data_url(m4a(2), "audio/mp4"), UNUSABLE),
     "silence": (lambda s: s.data_url(s.wav_of(silence(5))), UNUSABLE),
     "almost silence": (lambda s: s.recording(5.0, peak=300), UNUSABLE),
@@ -361,6 +367,14 @@ def test_bad_recordings(service, case):
     make, code = BAD_RECORDINGS[case]
     assert refusal(service.clone(audio={"data": make(service)})) == (400, code)
     assert service.emulator.voices("sk-test") == []
+
+
+def test_silence_is_told(service):
+    """Silence is told apart from speech that is too short."""
+    silent = service.clone(audio={"data": service.data_url(service.wav_of(silence(5)))})
+    assert "silent" in silent.json()["message"]
+    short = service.clone(audio={"data": service.recording(2.0)})
+    assert short.json()["message"] == "No segments meet minimum duration requirement."
 
 
 def test_size_of_a_recording(service):

@@ -100,8 +100,8 @@ class _Fields:
         value = self.given.get(name)
         if value is None:
             return default
-        # True is 1 to Python alone.
-        if value not in choices or isinstance(value, bool):
+        # To Python alone 24000.0 is 24000.
+        if value not in choices or type(value) is not type(choices[0]):
             listed = ", ".join(map(str, choices))
             msg = f"The field '{self.place}.{name}' is {value!r}, and may be one of: {listed}."
             raise invalid(msg)
