@@ -651,7 +651,8 @@ class _Hearing(logging.Handler):
 
 
 @contextmanager
-def _listening() -> Iterator[list[str]]:
+def listening() -> Iterator[list[str]]:
+    """Give what is logged meanwhile, by whomever."""
     root, hearing = logging.getLogger(), _Hearing()
     level = root.level
     root.addHandler(hearing)
@@ -663,7 +664,8 @@ def _listening() -> Iterator[list[str]]:
         root.removeHandler(hearing)
 
 
-def _shown(error: BaseException | None) -> Iterator[str]:
+def shown(error: BaseException | None) -> Iterator[str]:
+    """Give all that an error shows, and what it was raised from."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
@@ -672,34 +674,36 @@ def _shown(error: BaseException | None) -> Iterator[str]:
         error = error.__cause__ or error.__context__
 
 
-def _is_hidden(shown: list[str], what: str) -> None:
+def is_hidden(shown: list[str], what: str) -> None:
+    """Accept texts without the key in them, or refuse them."""
     need(not any(KEY in text for text in shown), f"the key is shown in {what}")
 
 
 @secrets(where="logging, repr and reports of the plugin")
 def the_key_is_not_shown(case: Case) -> None:
     """The key is in no log, repr or report of an utterance that goes well."""
-    with _listening() as lines, case.stage(*case.tapes_for("speak")) as stage:
+    with listening() as lines, case.stage(*case.tapes_for("speak")) as stage:
         heard = stage.hear(case.scenario())
         heard.spoken()
         with stage.client() as client:
-            synthesizer = client._core.synthesizer()  # noqa: SLF001 - it is nobody else's
-    _is_hidden([repr(heard.report), repr(stage.settings()), repr(synthesizer)], "a repr")
-    _is_hidden(lines, "the log")
+            plan = client.explain(case.scenario().text, **case.scenario().wishes)
+            synthesizer = client._core.synthesizer(plan)  # noqa: SLF001 - it is nobody else's
+    is_hidden([repr(heard.report), repr(stage.settings()), repr(synthesizer)], "a repr")
+    is_hidden(lines, "the log")
 
 
 @secrets(where=_EXPLAIN)
 def errors_hide_the_key(case: Case) -> None:
     """The key is in no error and no log of what fails, though the service repeats it."""
-    with _listening() as lines:
+    with listening() as lines:
         if case.is_networked:
             echo = json.dumps({"code": "X", "message": f"bad key {KEY}", "error": KEY}).encode()
             for status in (400, 401, 500):
                 error, _, _ = _error_of(case, derive.status(case.tape(), status, (), echo))
-                _is_hidden(list(_shown(error)), f"the error for HTTP {status}")
+                is_hidden(list(shown(error)), f"the error for HTTP {status}")
         error = _refusal_of_anything(case)
-        _is_hidden(list(_shown(error)), "a refusal")
-    _is_hidden(lines, "the log")
+        is_hidden(list(shown(error)), "a refusal")
+    is_hidden(lines, "the log")
 
 
 @secrets(where="the addresses the exchange calls", applies=_networked)
@@ -876,7 +880,7 @@ def _session(case: Case) -> Any:
     with case.stage() as stage, stage.client() as client:
         plan = client.explain(case.sentence(), **case.scenario().wishes)
         request = plan.request(next(plan.segments()), wants_stream=True)
-        synthesizer = client._core.synthesizer()  # noqa: SLF001 - what it says to send is looked at, unsent
+        synthesizer = client._core.synthesizer(plan)  # noqa: SLF001 - what it says to send is looked at, unsent
         return synthesizer.session(attrs.evolve(request, text=""))
 
 

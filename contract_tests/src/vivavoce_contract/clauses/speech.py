@@ -170,7 +170,7 @@ def _begins_before_all_is_made(case: Case) -> None:
     with case.stage() as stage, stage.client() as client:
         plan = client.explain(_long_text(case), **case.scenario().wishes)
         request = plan.request(next(plan.segments()), wants_stream=True)
-        synthesizer = client._core.synthesizer()  # noqa: SLF001 - nothing public is so near to it
+        synthesizer = client._core.synthesizer(plan)  # noqa: SLF001 - nothing public is so near to it
         # The best of three, since a machine may be busy just as it begins.
         found = ""
         for _ in range(3):
