@@ -815,6 +815,14 @@ def test_what_was_sent_is_not_shown(kind, text, status):
         assert one_line(head) not in shown, body
 
 
+def test_a_short_text_is_not_shown_as_a_format():
+    """Nor is a short text shown where a format's name is expected."""
+    text = "Hello there."
+    [warning] = answer(design(preview_text=text), designed(response_format=text)).warnings
+    assert "is no audio format known" in warning
+    assert text not in warning
+
+
 def test_a_task_shows_nothing():
     """Neither a request nor a task nor its result shows what is the user's own."""
     for kind, texts in ECHOES.items():
