@@ -63,3 +63,9 @@ def test_call_shows_no_secret():
     """A call's representation shows no secret of its headers."""
     call = HttpCall(url="https://tts.example/", headers={"X-Key": Secret("sk-123456")})
     assert "sk-123456" not in repr(call)
+
+
+def test_call_shows_no_body():
+    """Nor does it show what is sent: a text, or a recording of somebody's voice."""
+    call = HttpCall(url="https://tts.example/", body=b'{"text": "In confidence."}')
+    assert "confidence" not in repr(call)

@@ -31,7 +31,8 @@ class HttpCall:
     method: str = "POST"
     url: str
     headers: Mapping[str, str | Secret] = field(factory=dict)
-    body: bytes = b""
+    # What is in it is the user's: a text, a recording of somebody.
+    body: bytes = field(repr=False, default=b"")
     max_body_bytes: int = 1 << 30
 
 
