@@ -5,7 +5,6 @@ import json
 from datetime import datetime
 from pathlib import Path
 
-import attrs
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -1065,11 +1064,3 @@ def test_each_target_takes_such_voices(info):
         assert card(name).capabilities.clone
     for name in info.design.models:
         assert card(name).capabilities.design
-
-
-def test_a_request_is_not_changed():
-    """What is asked is read, not kept changed: a request may be used again."""
-    request = clone_request(transcript=TRANSCRIPT)
-    copy = attrs.evolve(request)
-    customizer().clone(request)
-    assert request == copy
