@@ -813,6 +813,7 @@ MISPLACED = {
     "broken base64": {"audio": {"data": "data:audio/wav;base64,canary%%"}},
     "a list": {"audio": [["canary"]]},
     "deeper": {"audio": {"data": {"text": ["canary"]}}},
+    "an address anywhere": {"voice_prompt": "https://example.org/canary"},
     "anywhere, if long": {"voice_prompt": "canary" * 1_000},
 }
 

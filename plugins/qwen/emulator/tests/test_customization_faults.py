@@ -12,10 +12,16 @@ def kept(service):
     return len(service.emulator.voices("sk-test"))
 
 
-@pytest.mark.parametrize("fault", ["voice-lost", "voice-lost; reset=true"])
-def test_lost_answers(service, fault):
+@pytest.mark.parametrize(
+    ("fault", "error", "words"),
+    [
+        ("voice-lost", httpx2.RemoteProtocolError, "without sending a response"),
+        ("voice-lost; reset=true", httpx2.ReadError, "reset"),
+    ],
+)
+def test_lost_answers(service, fault, error, words):
     """A voice is made, and the connection is closed before there is a status."""
-    with pytest.raises((httpx2.RemoteProtocolError, httpx2.ReadError)):
+    with pytest.raises(error, match=words):
         service.clone(fault=fault)
     assert kept(service) == 1
     assert service.emulator.wait_for_end() == "cut"
@@ -104,6 +110,7 @@ def test_huge_answers(service, declared):
     fault = f"voice-huge; size=300000; declared={declared}"
     reply = service.manage(ENROL, "list", fault=fault)
     assert len(reply.content) == 300_000
+    assert reply.content.endswith(b"  }")
     assert ("content-length" in reply.headers) is declared
     assert reply.json()["output"]["voice_list"] == []
 
@@ -129,8 +136,8 @@ def test_fallback(service):
 
 def test_armed_for_an_action(service):
     """An armed fault waits for the requests it can be done to, and for an action if it says so."""
-    service.emulator.fault("voice-fallback")
     service.emulator.fault("throttled", model=ENROL, action="list")
+    service.emulator.fault("voice-fallback")
     assert service.ask().status_code == 200
     assert service.manage(DESIGN, "list").status_code == 200
     assert service.clone().json()["output"]["fallback_mode"] is True
