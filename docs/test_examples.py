@@ -75,6 +75,8 @@ EXAMPLES = Sybil(
 def test_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every example of a page runs as printed."""
     monkeypatch.chdir(tmp_path)
+    # The examples write into a voice book; that of whoever runs them is theirs.
+    monkeypatch.setenv("VIVAVOCE_VOICES", str(tmp_path / "data" / "voices.toml"))
     failure = None
     for example in EXAMPLES.parse(page).examples():
         try:
