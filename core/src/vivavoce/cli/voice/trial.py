@@ -24,7 +24,7 @@ SENTENCES = {
     "de": "Heute scheint die Sonne, und wir gehen zusammen in den Park.",
     "fr": "Il fait beau aujourd'hui, allons nous promener ensemble.",
     "it": "Oggi c'è il sole, andiamo a fare una passeggiata insieme.",
-    "es": "Hoy hace buen tiempo, vamos a dar un paseo juntos.",
+    "es": "Es un día muy bonito, vamos a dar un paseo juntos.",
     "pt": "Hoje faz bom tempo, vamos dar um passeio juntos.",
     "ja": "今日はいい天気ですね。一緒に散歩に行きましょう。",
     "ko": "오늘은 날씨가 좋으니 같이 산책하러 가요.",
