@@ -98,6 +98,38 @@ def test_a_likely_other_language_is_a_warning():
     assert "probably in 'fr'" in finding.message
 
 
+class Identifier:
+    """A library that gives chances of its own to French and English."""
+
+    labels = ("en", "fr", "de")
+
+    def __init__(self, french, english):
+        self.chances = {"fr": french, "en": english, "de": 1 - french - english}
+
+    def rank(self, _text):
+        return self.chances.items()
+
+
+@pytest.mark.parametrize(
+    ("french", "english", "words", "level"),
+    [
+        (0.81, 0.04, 5, Level.REFUSED),
+        (0.79, 0.04, 5, Level.WARNED),
+        (0.94, 0.04, 4, Level.WARNED),
+        (0.96, 0.04, 4, Level.REFUSED),
+        (0.81, 0.06, 5, None),
+        (0.61, 0.04, 5, Level.WARNED),
+        (0.59, 0.04, 5, None),
+        (0.04, 0.81, 5, None),
+    ],
+)
+def test_the_library_is_heard_where_it_is_sure(monkeypatch, french, english, words, level):
+    """The library refuses where it is sure, surer of few words; doubts; or is not heard."""
+    monkeypatch.setattr(languages, "_identifier", lambda: Identifier(french, english))
+    found = examine_description(" ".join(["morning"] * words), OFFER)
+    assert [finding.level for finding in found] == ([level] if level else [])
+
+
 def test_any_language_passes_where_the_offer_says_nothing():
     """Where a provider names no languages, none is looked for."""
     assert examine_description("Eine junge Frau mit warmer Stimme.", ANY) == ()
@@ -181,6 +213,7 @@ def test_the_limit_is_counted_in_characters():
         ("大家好，欢迎收听今天的新闻节目，我是主持人。", "zh"),
         ("大家好，欢迎收听今天的新闻节目，我是主持人。", "cmn-Hans-CN"),
         ("我喜欢用 iPhone 拍照片", "zh"),
+        ("今天学 Python 和 JavaScript", "zh"),
         ("Hello and welcome to the evening news.", None),
         ("大家好，欢迎收听", None),
     ],
@@ -250,6 +283,7 @@ GOOD = [
     "A great-grandmother, soft and slow, telling stories like a lullaby.",
     "A young man, husky, for the style of American radio advertising.",
     "A very old wizard, really slow, deep.",
+    "A soft and gentle young woman, slow.",
     "Middle-aged man with a voice like warm honey, low and smooth.",
     "中年男性，音调偏低，语速缓慢，沉稳，适合纪录片解说。",
     "语速偏慢，音调温柔甜美，语气治愈温暖，像贴心朋友般关怀",
