@@ -501,15 +501,32 @@ class TestKeeping:
         with pytest.raises(CredentialError, match="FAKE_KEY"):
             voices(provider=locked).list()
 
-    def test_a_page_that_never_ends(self, voices, monkeypatch):
+    @pytest.mark.parametrize("is_counted", [True, False])
+    def test_a_page_that_never_ends(self, voices, monkeypatch, is_counted):
         """A provider that gives the same page again and again is not followed."""
         from vivavoce import testing
 
-        monkeypatch.setattr(
-            testing._FakeCustomizer, "_page", lambda *_: VoicePage(voices=(), next_page="1")
-        )
-        with pytest.raises(UnexpectedReply, match="gives the page '1' again"):
+        same = VoicePage(voices=(Voice(id="own-cloned-x-1"),), next_page="1")
+
+        def page(_self, _origin, begin):
+            return attrs.evolve(same, next_page=str(begin + 1)) if is_counted else same
+
+        monkeypatch.setattr(testing._FakeCustomizer, "_page", page)
+        with pytest.raises(UnexpectedReply, match="same page of its list again"):
             voices().list(origin="cloned")
+
+    def test_a_voice_on_two_pages_is_listed_once(self, voices, monkeypatch):
+        """A voice made meanwhile moves others to the next page; each is given once."""
+        from vivavoce import testing
+
+        pages = {0: (("a", "b"), "1"), 1: (("b", "c"), None)}
+
+        def page(_self, _origin, begin):
+            ids, following = pages[begin]
+            return VoicePage(voices=tuple(Voice(id=each) for each in ids), next_page=following)
+
+        monkeypatch.setattr(testing._FakeCustomizer, "_page", page)
+        assert [voice.id for voice in voices().list(origin="cloned")] == ["a", "b", "c"]
 
     def test_getting_one(self, voices, fake):
         """One voice is had by id or alias, stock or own; else the refusal says where to look."""

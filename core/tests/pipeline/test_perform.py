@@ -9,6 +9,7 @@ from vivavoce.errors import (
     ProviderUnavailable,
     RateLimited,
     RequestRejected,
+    SettingsError,
     TimedOut,
     UnexpectedReply,
 )
@@ -230,6 +231,7 @@ def test_what_surely_was_not_done_is_repeated(failure):
     [
         (ConnectFailed("x"), True),
         (CredentialError("x"), True),
+        (SettingsError("x"), True),
         (RequestRejected("x"), True),
         (RateLimited("x"), True),
         (TimedOut("x", phase="connect", limit_s=1), True),

@@ -376,6 +376,7 @@ class VoiceReader:
     pending: deque[Voice] = field(factory=deque)
     # Origin, and the page of it to ask for.
     origins: deque[tuple[VoiceOrigin, str | None]] = field(factory=deque)
+    seen: set[str] = field(factory=set)
 
 
 class OwnVoices:
@@ -568,10 +569,13 @@ class OwnVoices:
         while not reader.pending and reader.origins:
             origin, page = reader.origins.popleft()
             answer = await self._perform(self._customizer.list(origin, page))
-            reader.pending.extend(answer.voices)
+            # A voice made while the list is read moves others from one page to the next.
+            fresh = [voice for voice in answer.voices if voice.id not in reader.seen]
+            reader.pending.extend(fresh)
+            reader.seen.update(voice.id for voice in fresh)
             if answer.next_page is not None:
-                if answer.next_page == page:
-                    msg = f"{self._info.name!r} gives the page {page!r} again as the next one."
+                if answer.next_page == page or (answer.voices and not fresh):
+                    msg = f"{self._info.name!r} gives the same page of its list again and again."
                     raise UnexpectedReply(msg)
                 reader.origins.appendleft((origin, answer.next_page))
         return reader.pending.popleft() if reader.pending else None

@@ -7,10 +7,10 @@ from typing import TypeVar
 
 from vivavoce.errors import (
     ConnectFailed,
-    CredentialError,
     QuotaExceeded,
     RateLimited,
     RequestRejected,
+    SetupError,
     TimedOut,
     UnexpectedReply,
     UsageError,
