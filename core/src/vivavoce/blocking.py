@@ -288,7 +288,7 @@ class Voices:
         Raises:
             VivavoceError: As :meth:`clone` and :meth:`design`.
         """
-        return run_blocking(self._core.own_voices().create(plan))
+        return run_blocking(self._core.own_voices(plan.region or None).create(plan))
 
     def delete(self, voice_id: str, *, origin: VoiceOrigin | str | None = None) -> bool:
         """

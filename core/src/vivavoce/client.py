@@ -289,7 +289,7 @@ class AsyncVoices:
         Raises:
             VivavoceError: As :meth:`clone` and :meth:`design`.
         """
-        return await self._core.own_voices().create(plan)
+        return await self._core.own_voices(plan.region or None).create(plan)
 
     async def delete(self, voice_id: str, *, origin: VoiceOrigin | str | None = None) -> bool:
         """

@@ -202,8 +202,8 @@ class ClientCore:
         self._make_runtime = runtime
         self._runtime: Runtime | None = None
         self._synthesizers: dict[str | None, Synthesizer] = {}
-        self._own_voices: OwnVoices | None = None
-        self._customizer: VoiceCustomizer | None = None
+        self._own_voices: dict[str | None, OwnVoices] = {}
+        self._customizers: list[VoiceCustomizer] = []
         self._book: VoiceBook | None = None
         self._is_closed = False
         self._warm: list[NativeSession] = []
@@ -387,7 +387,7 @@ class ClientCore:
             return get_voice(self.info, known)
         if not self._may_be_own(known):
             return get_voice(self.info, known)  # which refuses it
-        return await self.own_voices().get(known)
+        return await self.own_voices(self._region_of(booked)).get(known)
 
     async def delete_voice(self, voice_id: str, origin: VoiceOrigin | str | None) -> bool:
         """Delete a voice of the user's by id or alias; returns whether there was one."""
@@ -396,13 +396,33 @@ class ClientCore:
         if any(voice.id == known for voice in self.info.voices()):
             msg = f"{known!r} is a voice of {self.info.name!r} itself, which nobody can delete."
             raise InvalidValue(msg)
-        return await self.own_voices().delete(
+        return await self.own_voices(self._region_of(booked)).delete(
             known, None if origin is None else origin_named(origin)
         )
 
     def _booked(self, voice_id: str) -> BookedVoice | None:
-        alias = self.book.get(voice_id) if self.book is not None else None
-        return alias.voices.get(self.info.name) if alias is not None else None
+        """Return what the book has of a voice by its alias or id; the provider's ids go first."""
+        if self.book is None:
+            return None
+        alias = self.book.get(voice_id)
+        is_stock = any(voice.id == voice_id for voice in self.info.voices())
+        if alias is not None and self.info.name in alias.voices and not is_stock:
+            return alias.voices[self.info.name]
+        found = self.book.find(self.info.name, voice_id)
+        return None if found is None else found[1]
+
+    def _region_of(self, booked: BookedVoice | None) -> str | None:
+        """Return where a voice lives: elsewhere it would be taken for gone."""
+        if booked is None or not booked.region:
+            return None
+        asked = self.settings.region_for(self.info, self._region)
+        if asked and asked != booked.region:
+            msg = (
+                f"The voice {booked.id!r} lives in the region {booked.region!r} of "
+                f"{self.info.name!r}, not in {asked!r}. Ask for region={booked.region!r}."
+            )
+            raise InvalidValue(msg)
+        return booked.region
 
     def _may_be_own(self, voice_id: str) -> bool:
         """Return whether an id may be one of the user's voices, as far as can be told here."""
@@ -424,16 +444,20 @@ class ClientCore:
             book=self.book,
         )
 
-    def own_voices(self) -> OwnVoices:
+    def own_voices(self, region: str | None = None) -> OwnVoices:
         """
         Return the user's voices at this provider.
+
+        Args:
+            region: Where they live, or None for the client's region.
 
         Raises:
             CapabilityError: If the provider has none.
             CredentialError: If it needs a credential and there is none.
         """
         self._check_open()
-        if self._own_voices is None:
+        region = region or self.settings.region_for(self.info, self._region)
+        if region not in self._own_voices:
             # Loaded only here: most programs speak, and make no voices.
             from vivavoce.pipeline.customize import OwnVoices
             from vivavoce.pipeline.perform import Performer
@@ -442,15 +466,15 @@ class ClientCore:
             if offers is None:
                 msg = f"{self.info.name!r} has no voices but its own."
                 raise CapabilityError(msg)
-            region = self.settings.region_for(self.info, self._region)
-            self._customizer = offers.load_customizer()(self._config(region))
+            customizer = offers.load_customizer()(self._config(region))
+            self._customizers.append(customizer)
             performer = Performer(
                 self.info.name, self.runtime(), timeouts=self.timeouts, retry=self.retry
             )
-            self._own_voices = OwnVoices(
-                self.info, offers, self._customizer, performer, self.runtime(), book=self.book
+            self._own_voices[region] = OwnVoices(
+                self.info, offers, customizer, performer, self.runtime(), book=self.book
             )
-        return self._own_voices
+        return self._own_voices[region]
 
     async def close(self) -> None:
         """Free what is held. Harmless when repeated."""
@@ -459,11 +483,11 @@ class ClientCore:
         for run in warm:
             await run.close()
         synthesizers, self._synthesizers = self._synthesizers, {}
-        customizer, self._customizer = self._customizer, None
+        customizers, self._customizers = self._customizers, []
         runtime, self._runtime = self._runtime, None
         for synthesizer in synthesizers.values():
             synthesizer.close()
-        if customizer is not None:
+        for customizer in customizers:
             customizer.close()
         if runtime is not None:
             await runtime.close()
