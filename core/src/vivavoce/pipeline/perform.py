@@ -39,12 +39,7 @@ def has_surely_not_happened(error: VivavoceError) -> bool:
         return error.phase == "connect"
     return isinstance(
         error,
-        ConnectFailed
-        | CredentialError
-        | QuotaExceeded
-        | RateLimited
-        | RequestRejected
-        | UsageError,
+        ConnectFailed | QuotaExceeded | RateLimited | RequestRejected | SetupError | UsageError,
     )
 
 
