@@ -463,6 +463,7 @@ HAN = "今天天气很好我们一起去公园里散步吧"
         ("The quick brown fox jumps over the lazy dog, and then it runs away. " * 2, None),
         (HAN * 3, None),
         ("こんにちは、きょうはとてもいいてんきですね。" * 3, None),
+        ("きょうのじゅぎょうはちょっとながかったですね" * 6, None),
         ("안녕하세요 오늘은 날씨가 아주 좋네요 " * 3, None),
         ("Привет, сегодня очень хорошая погода, пойдём гулять. " * 2, None),
         (HAN, Level.WARNED),

@@ -55,10 +55,12 @@ LEAST_RAISED_HZ = 8_000
 
 # Syllables a second: read aloud slowly to fast, and beyond what a mouth can do. A letter of an
 # alphabet is a third of a syllable; a Chinese character, a kana, a hangul block or a digit is one.
+# Japanese has the most of them, up to ten; its small kana belong to the one before.
 LETTERS_A_SYLLABLE = 3
-SPEECH_SYLLABLES = (1.5, 9.0)
+SPEECH_SYLLABLES = (1.5, 10.0)
 POSSIBLE_SYLLABLES = (0.5, 15.0)
 
+_SMALL_KANA = frozenset("ゃゅょャュョぁぃぅぇぉァィゥェォ")
 _SYLLABIC = re.compile(r"CJK UNIFIED|CJK COMPAT|HIRAGANA|KATAKANA|HANGUL|BOPOMOFO")
 _HINT = "Or pass fix=True to have it done."
 
@@ -472,6 +474,8 @@ def _syllables(text: str) -> tuple[float, bool]:
     """Return about how many syllables *text* has, and whether most characters are one each."""
     whole, letters = 0, 0
     for character in text:
+        if character in _SMALL_KANA:
+            continue
         category = unicodedata.category(character)
         if category[0] == "N" or (
             category == "Lo" and _SYLLABIC.match(unicodedata.name(character, ""))
