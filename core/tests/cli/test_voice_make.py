@@ -427,6 +427,7 @@ def test_not_recorded(voice, maker, recording, book, monkeypatch):
         ),
         ((*clone_args("{wav}"), "--transcript-file", "none.txt"), "'none.txt' cannot be read"),
         ((*clone_args("{wav}"), "--consent-on", "today"), "ISO date"),
+        ((*clone_args("{wav}"), "--consent-on", "2026-02-30"), "ISO date"),
         ((*clone_args("{wav}"), "--language", "fr"), "makes no voice from 'fr'"),
         ((*clone_args("{wav}"), "--target-model", "one"), "acme/one takes no cloned voices"),
         ((*clone_args("{wav}"), "--alias", "ann"), "has a voice 'ann' of its own"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
+from datetime import date
 
 from attrs import Attribute, field, frozen
 
@@ -31,6 +32,16 @@ __all__ = [
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
+def _is_date(value: object) -> bool:
+    if not (isinstance(value, str) and _DATE.fullmatch(value)):
+        return False
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
+
+
 def _said(_instance: object, attribute: Attribute[str], value: object) -> None:
     if not isinstance(value, str) or not value.strip():
         msg = f"Consent has {attribute.name!r} in words, not {value!r}."
@@ -56,7 +67,7 @@ class Consent:
 
     @on.validator
     def _check_date(self, _attribute: object, value: object) -> None:
-        if value != "" and not (isinstance(value, str) and _DATE.fullmatch(value)):
+        if value != "" and not _is_date(value):
             msg = f"Consent is given on an ISO date such as '2026-11-02', not {value!r}."
             raise InvalidValue(msg)
 
