@@ -598,12 +598,14 @@ class Case:
 
         ``speak``, ``second``, ``session``, ``instructions``, ``rate``, ``pitch``, ``volume``,
         ``ssml``,
-        ``way-NAME``, ``language-TAG``, ``voice-ID``, and
+        ``way-NAME``, ``session-NAME``: by another way; ``language-TAG``, ``voice-ID``, and
         ``client-NAME`` or ``client-NAME-WAY``: what ``speak`` says, recorded with another client.
         """
         kind, _, value = name.partition("-")
         wishes: dict[str, Any] = self._own_voice()
         text = self.sentence()
+        if kind in ("way", "session") and value:
+            wishes["options"] = dict(self.subject.ways[value])
         if kind == "session":
             text = f"{text} {self.sentence(number=1)}"
             return Scenario(name=name, text=text, wishes=wishes, is_session=True)
@@ -618,8 +620,6 @@ class Case:
             text = f"<speak>{text}</speak>"
         elif kind == "client":
             wishes["options"] = dict(self.subject.ways.get(value.rpartition("-")[2], {}))
-        elif kind == "way":
-            wishes["options"] = dict(self.subject.ways[value])
         elif kind == "language":
             wishes["language"] = value
             text = self.sentence(value)
@@ -633,10 +633,16 @@ class Case:
         if self.card.capabilities.instructions:
             names.append("instructions")
         names += [name for name in (*PROSODY, "ssml") if self.claims(name)]
-        names += ["session"] if self.claims("stream_in") else []
+        names += self.sessions()
         names += [f"language-{tag}" for tag in self.sample_languages()]
         names += [f"voice-{voice.id}" for voice in self.sample_voices()]
         return [self.scenario(name) for name in names]
+
+    def sessions(self) -> list[str]:
+        """Return the scenarios of sessions: where text may be given, by every way."""
+        if not self.claims("stream_in"):
+            return []
+        return ["session", *(f"session-{way}" for way in self.ways)]
 
     def sample_languages(self) -> list[str]:
         """Return some of the languages and varieties that are claimed: the ends and the middle."""

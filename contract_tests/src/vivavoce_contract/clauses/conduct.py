@@ -911,18 +911,20 @@ def a_session_drops_text(case: Case) -> None:
 @sessions(where="the exchange of a session", capability="stream_in", applies=_networked)
 def a_session_speaks_piece_by_piece(case: Case) -> None:
     """Text given piece by piece is spoken to its end, in both faces alike, and reported."""
-    with case.stage(*case.tapes_for("session")) as stage:
-        found = []
-        for face in _FACES:
-            heard = stage.hear_session(case.scenario("session"), face=face)
-            found.append(heard.spoken())
-            assert heard.report is not None
-            need(heard.report.end == "complete", f"the report says {heard.report.end}")
-            need(heard.report.usage or case.card.is_free, "the report tells no usage")
-        check_player(stage)
-    need(found[0] == found[1], "the faces gave other audio")
-    once = len(case.hear().spoken())
-    need(len(found[0]) > 1.4 * once, f"two sentences have {len(found[0])} bytes, one {once}")
+    for name in case.sessions() or ["session"]:
+        with case.stage(*case.tapes_for(name)) as stage:
+            found = []
+            for face in _FACES:
+                heard = stage.hear_session(case.scenario(name), face=face)
+                found.append(heard.spoken())
+                assert heard.report is not None
+                need(heard.report.end == "complete", f"the report says {heard.report.end}")
+                need(heard.report.usage or case.card.is_free, "the report tells no usage")
+            check_player(stage)
+        need(found[0] == found[1], f"{name}: the faces gave other audio")
+        once = len(case.hear().spoken())
+        size = len(found[0])
+        need(size > 1.4 * once, f"{name}: two sentences have {size} bytes, one {once}")
 
 
 @sessions(
