@@ -56,7 +56,7 @@ _SERVER_FAULT = 500
 _THREAD_LIMIT_S = 1.0
 # More than this many that nobody has read yet, and no more is read from the network.
 _HELD_MAX_MESSAGES = 16
-_READ_MAX_BYTES = 64 * 1024
+_READ_MAX_BYTES = 32 * 1024
 # What is said within this time, and is not more than this, goes together.
 _TOGETHER_S = 0.001
 _UNSENT_MAX_BYTES = 64 * 1024
