@@ -153,13 +153,26 @@ def test_stock_needs_no_key(run_with, make_acme):
 
 
 @pytest.mark.usefixtures("narrator")
-def test_list_of_other_region(voice, maker, book):
-    """A voice of another region is not taken for gone."""
+@pytest.mark.parametrize("place", ["option", "settings", "nowhere"])
+def test_list_of_other_region(voice, maker, book, monkeypatch, place):
+    """A voice of another region is not taken for gone, nor where the region is not known."""
     change(book, region="us")
     maker.own_voices.clear()
-    (row,) = read(voice("list", "acme", "--region", "eu", "--json"))
+    if place == "settings":
+        monkeypatch.setenv("VIVAVOCE_ACME_REGION", "eu")
+    args = ("--region", "eu") if place == "option" else ()
+    (row,) = read(voice("list", "acme", "--json", *args))
     assert (row["region"], row["is_listed"]) == ("us", None)
-    assert maker.configs[0].region == "eu"
+    assert maker.configs[0].region == (None if place == "nowhere" else "eu")
+
+
+@pytest.mark.usefixtures("narrator")
+def test_list_of_the_region(voice, maker, book):
+    """A voice of the region asked that is not there is gone."""
+    change(book, region="us")
+    maker.own_voices.clear()
+    (row,) = read(voice("list", "acme", "--region", "us", "--json"))
+    assert row["is_listed"] is False
 
 
 # show

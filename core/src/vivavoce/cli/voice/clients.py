@@ -46,13 +46,9 @@ def address_options(command: F) -> F:
     return command
 
 
-def make_client(values: Mapping[str, Any], *, region: str | None = None) -> Client:
+def make_client(values: Mapping[str, Any]) -> Client:
     """
     Return a client for the values of :func:`asking_options`.
-
-    Args:
-        values: Those.
-        region: Where none is given: that in which the voice lives.
 
     Raises:
         VivavoceError: See :class:`vivavoce.Client`.
@@ -69,7 +65,7 @@ def make_client(values: Mapping[str, Any], *, region: str | None = None) -> Clie
     model = f"/{selector.model}" if selector.model is not None else ""
     return Client(
         f"{selector.provider}{model}",
-        region=values["region"] or region,
+        region=values["region"],
         base_url=values["base_url"],
         registry=known,
     )
@@ -125,24 +121,6 @@ class Kept(NamedTuple):
     voice_id: str
     alias: Alias | None
     booked: BookedVoice | None
-
-    def region(self, info: SynthesizerInfo, asked: str | None) -> str | None:
-        """
-        Return the region the voice lives in, or None where nothing is known of it.
-
-        Raises:
-            InvalidValue: If another was asked for.
-        """
-        lives = self.booked.region if self.booked is not None else ""
-        if asked and lives and asked != lives:
-            from vivavoce.errors import InvalidValue
-
-            msg = (
-                f"The voice {self.voice_id!r} lives in the region {lives!r} of {info.name!r}, not "
-                f"in {asked!r}. Leave --region out."
-            )
-            raise InvalidValue(msg)
-        return lives or None
 
 
 def find_kept(book: VoiceBook, info: SynthesizerInfo, voice: str) -> Kept:

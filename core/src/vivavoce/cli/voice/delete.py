@@ -60,7 +60,7 @@ def delete(
         if alias:
             msg += f" `vivavoce voice alias {alias} {info.name} --remove` takes its alias away."
         raise InvalidValue(msg)
-    with make_client(values, region=kept.region(info, values["region"])) as client:
+    with make_client(values) as client:
         check_key(info, values)
         confirm(
             f"Delete the voice {what} for good?",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from vivavoce.book import BookedVoice, VoiceBook
     from vivavoce.model.voice import Voice
+    from vivavoce.provider import SynthesizerInfo
 
 __all__ = ["list_voices"]
 
@@ -80,13 +81,24 @@ def _at(book: VoiceBook, values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         for voice in client.voices.list(origin=values["origin"]):
             if voice.origin.value != "stock":
                 yield _listed(info.name, voice, booked.pop(voice.id, None))
-        region = values["region"]
         for voice_id, (alias, record) in booked.items():
             if voice_id in stock:
                 yield _listed(info.name, stock[voice_id], (alias, record))
             else:
-                elsewhere = bool(record.region and region and record.region != region)
+                elsewhere = record.region not in ("", _region_asked(info, record, values["region"]))
                 yield _booked(info.name, alias, record, is_listed=None if elsewhere else False)
+
+
+def _region_asked(info: SynthesizerInfo, record: BookedVoice, given: str | None) -> str | None:
+    """Return the region the provider was asked in for a voice like *record*, as far as is known."""
+    from vivavoce import registry
+    from vivavoce.settings import load_settings
+
+    customizer = registry.installed().customizer(info.name)
+    offers = (customizer.clone, customizer.design) if customizer is not None else (None, None)
+    offer = offers[record.origin.value == "designed"]
+    usual = next(iter(offer.regions), None) if offer is not None else None
+    return load_settings().region_for(info, given) or usual
 
 
 def _listed(provider: str, voice: Voice, booked: tuple[str, BookedVoice] | None) -> dict[str, Any]:

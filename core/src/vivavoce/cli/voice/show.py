@@ -44,7 +44,6 @@ def show(voice: str, as_json: bool, **values: Any) -> None:  # noqa: FBT001 - by
 
     info = provider_of(values["selector"])
     kept = find_kept(user_book(), info, voice)
-    region = kept.region(info, values["region"])
     alias, booked = kept.alias, kept.booked
     shown: dict[str, Any] = {
         "provider": info.name,
@@ -53,7 +52,7 @@ def show(voice: str, as_json: bool, **values: Any) -> None:  # noqa: FBT001 - by
         "booked": None if booked is None else booked_object(booked),
         "listed": None,
     }
-    with make_client(values, region=region) as client:
+    with make_client(values) as client:
         try:
             shown["listed"] = _as_object(client.voices.get(kept.voice_id))
         except VivavoceError:
