@@ -126,6 +126,69 @@ class TestConversation:
             face.run(scenario(url))
         assert came == ["open", b"\x01", "text"]
 
+    @pytest.mark.parametrize("size", [10, 40_000])
+    def test_many_at_once(self, face, size):
+        """Messages said without a pause arrive whole and in order, also more than goes at once."""
+        said = [f"{number:0{size}}" for number in range(20)]
+        came = []
+        done = threading.Event()
+
+        def handler(connection):
+            came.extend(connection.recv() for _ in said)
+            done.set()
+
+        async def scenario(url):
+            conversation = await face.connect(WebSocketCall(url=url))
+            for message in said:
+                await conversation.send(message)
+            assert await asyncio.to_thread(done.wait, 5) if face.is_async else done.wait(5)
+            await conversation.close()
+
+        with library_server(handler) as url:
+            face.run(scenario(url))
+        assert came == said
+
+    def test_a_blocked_loop(self, face):
+        """What was said before is sent, though the caller never lets the loop turn."""
+        came = threading.Event()
+
+        def handler(connection):
+            assert connection.recv() == "1"
+            came.set()
+            connection.recv()
+
+        async def scenario(url):
+            conversation = await face.connect(WebSocketCall(url=url))
+            await conversation.send("1")
+            time.sleep(0.05)  # noqa: ASYNC251 - as a source does that is not made for a loop
+            await conversation.send("2")
+            assert came.wait(5)
+            await conversation.close()
+
+        with library_server(handler) as url:
+            face.run(scenario(url))
+
+    def test_held_back(self, face):
+        """More messages than are read ahead come all, in order, once they are read."""
+
+        def handler(connection):
+            for number in range(100):
+                connection.send(str(number))
+            connection.recv()
+
+        async def scenario(url):
+            conversation = await face.connect(WebSocketCall(url=url))
+            await conversation.receive(5.0)
+            if face.is_async:
+                await asyncio.sleep(0.05)
+            messages = [await conversation.receive(5.0) for _ in range(100)]
+            await conversation.close()
+            return messages
+
+        with library_server(handler) as url:
+            messages = face.run(scenario(url))
+        assert [int(message.data) for message in messages] == list(range(100))
+
     def test_sent(self, face, server):
         """Headers are sent as given, secrets revealed, and no compression is offered."""
         url = server.ws(sending())

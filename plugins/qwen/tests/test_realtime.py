@@ -36,6 +36,7 @@ from vivavoce.authoring import (
     VivavoceError,
     Voice,
 )
+from vivavoce_qwen import realtime, replies
 from vivavoce_qwen.exchange import QwenSynthesizer
 from vivavoce_qwen.realtime import RealtimeExchange, SpokenWhole, realtime_url
 
@@ -480,10 +481,17 @@ def test_every_way_to_write_a_delta(form):
 def test_the_long_text_is_not_parsed(monkeypatch):
     """A delta is cut out of its message before the rest is parsed."""
     seen = []
-    loads = json.loads
-    monkeypatch.setattr(json, "loads", lambda data: seen.append(len(data)) or loads(data))
+    parsed = realtime.parsed
+    monkeypatch.setattr(realtime, "parsed", lambda data: seen.append(len(data)) or parsed(data))
     assert audio(outputs(session(), delta(SAMPLES))) == SAMPLES
-    assert max(seen[-1:]) < 200
+    assert len(seen) == 1
+    assert seen[0] < 200
+
+
+@pytest.mark.parametrize("text", [b' {"a": "\xc3\xa9"}\r\n', b'\xef\xbb\xbf{"a": "\xc3\xa9"}'])
+def test_any_json_is_read(text):
+    """White space around a message and a byte order mark before it change nothing."""
+    assert replies.parsed(text) == {"a": "\u00e9"}
 
 
 def test_compressed_audio_has_no_samples():
