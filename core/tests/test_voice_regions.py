@@ -1,9 +1,11 @@
 """Where an own voice lives is where it is made, looked for and deleted."""
 
+import asyncio
+
 import attrs
 import pytest
 
-from vivavoce import BookedVoice, Client, InvalidValue, Settings, VoiceBook
+from vivavoce import AsyncClient, BookedVoice, Client, InvalidValue, Settings, VoiceBook
 from vivavoce.hookspecs import hookimpl
 from vivavoce.model.voice import Voice
 from vivavoce.testing import FakeProvider
@@ -61,7 +63,8 @@ def test_other_region_refused(make, fake, book, call):
     assert book.get("narrator") is not None
 
 
-def test_made_where_the_plan_says(fake, book):
+@pytest.mark.parametrize("is_async", [False, True])
+def test_made_where_the_plan_says(fake, book, is_async):
     """A voice is made in the region of its plan, which the book then has."""
     (info,) = fake.vivavoce_voice_customizers()
     offer = attrs.evolve(info.design, regions=("eu", "us"))
@@ -75,12 +78,20 @@ def test_made_where_the_plan_says(fake, book):
 
     settings = Settings(voice_book=book.path)
     registry = type(fake.registry()).of(Regional())
-    with Client("fake", registry=registry, settings=settings) as client:
-        plan = client.voices.explain_design(
-            "A young man, high pitch, fast.", preview_text=PREVIEW, name="guide", language="en"
-        )
-        client.voices.create(plan)
-    assert plan.region == "eu"
+    given = {"registry": registry, "settings": settings}
+    words = {"preview_text": PREVIEW, "name": "guide", "language": "en"}
+    description = "A young man, high pitch, fast."
+
+    async def make():
+        async with AsyncClient("fake", **given) as client:
+            await client.voices.design(description, **words)
+
+    if is_async:
+        asyncio.run(make())
+    else:
+        with Client("fake", **given) as client:
+            assert client.voices.explain_design(description, **words).region == "eu"
+            client.voices.design(description, **words)
     assert [config.region for config in fake.configs] == ["eu"]
     assert book.get("guide").voices["fake"].region == "eu"
 

@@ -10,6 +10,7 @@ import pytest
 from vivavoce import errors
 from vivavoce.book import BookedVoice
 from vivavoce.cli.voice.trial import DIGITS, SENTENCES
+from vivavoce.hookspecs import hookimpl
 from vivavoce.model.customizing import Consent
 from vivavoce.model.voice import Voice
 from vivavoce.testing import samples_of
@@ -164,6 +165,26 @@ def test_list_of_other_region(voice, maker, book, monkeypatch, place):
     (row,) = read(voice("list", "acme", "--json", *args))
     assert (row["region"], row["is_listed"]) == ("us", None)
     assert maker.configs[0].region == (None if place == "nowhere" else "eu")
+
+
+@pytest.mark.usefixtures("narrator")
+@pytest.mark.parametrize(("lives", "is_listed"), [("eu", False), ("us", None)])
+def test_list_of_usual_region(run_with, maker, book, lives, is_listed):
+    """Where no region is named, that is asked in which the provider makes voices first."""
+    change(book, region=lives)
+    maker.own_voices.clear()
+    (info,) = maker.vivavoce_voice_customizers()
+    offer = attrs.evolve(info.clone, regions=("eu", "us"))
+
+    class Regional:
+        vivavoce_synthesizers = maker.vivavoce_synthesizers
+
+        @hookimpl
+        def vivavoce_voice_customizers(self):
+            return [attrs.evolve(info, clone=offer)]
+
+    (row,) = read(run_with(Regional())("voice", "list", "acme", "--json"))
+    assert row["is_listed"] is is_listed
 
 
 @pytest.mark.usefixtures("narrator")
