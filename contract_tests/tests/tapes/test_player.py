@@ -213,6 +213,16 @@ def test_an_overwritten_value_is_like_any(talk, client):
         assert "200" in client(player.http_url).fetch(body=b'{"token": "sdkljfhsd"}')[0]
 
 
+def test_of_a_dropped_recording_what_is_left_is_compared(talk, client):
+    """Where a recording was dropped any data is like it, of the same media type."""
+    tape = talk().asked(b'{"a": "data:audio/wav;base64,<dropped>"}').answered().ended().tape()
+    with Player(tape) as player:
+        for said, status in (("wav;base64,UklG", "200"), ("mpeg;base64,SUQz", "599")):
+            body = b'{"a": "data:audio/%s"}' % said.encode()
+            assert status in client(player.http_url).fetch(body=body)[0]
+        assert "recorded" in player.differences[0]
+
+
 def test_equal_requests_are_played_in_order(talk, client):
     """Of a request recorded three times the answers come in order, and the last lasts."""
     tapes = [

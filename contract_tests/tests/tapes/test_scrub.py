@@ -201,6 +201,34 @@ def test_known_forms_of_keys_are_found_anywhere() -> None:
     assert not find_keys(base64.b64encode(bytes(range(256)) * 40))
 
 
+def test_a_recording_is_dropped() -> None:
+    """Of a recording in a request what is before its data stays; a reply keeps its audio."""
+    sound = base64.b64encode(bytes(range(256)) * 200).decode()
+    said = {"audio": {"data": f"data:audio/wav;base64,{sound}"}, "name": "contract"}
+    asked = request(said, Content_Length=str(len(json.dumps(said))))
+    clean = scrub(make(asked, *reply(json.dumps(said).encode())))
+    left = {"audio": {"data": f"data:audio/wav;base64,{DROPPED}"}, "name": "contract"}
+    assert json.loads(clean.events[0].data) == left
+    assert clean.events[0].header("Content-Length") == str(len(clean.events[0].data))
+    assert json.loads(clean.events[2].data) == said
+    assert "data URLs" in clean.header.scrub.dropped
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "data:audio/wav;base64,UklGRg==",
+        "data:text/plain," + "a" * 999,
+        "see data:audio/wav;base64, " + "a " * 999,
+    ],
+    ids=["short", "plain", "words"],
+)
+def test_what_is_no_recording_stays(said: str) -> None:
+    """A short data URL, one without base64, and words about one are left as they are."""
+    tape = make(request({"text": said}))
+    assert scrub(tape, Policy(texts=("text",))).events[0].data == tape.events[0].data
+
+
 # Searching
 
 

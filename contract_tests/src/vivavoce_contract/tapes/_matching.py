@@ -103,14 +103,21 @@ def differences(recorded: Parts, sent: Parts) -> dict[str, str]:
     found = {}
     for name in sorted({*recorded, *sent}):
         old, new = recorded.get(name), sent.get(name)
-        if old == new or (old is not None and new is not None and _is_scrubbed(old)):
+        if old == new or (old is not None and new is not None and _is_like(old, new)):
             continue
         found[name] = f"{name}: recorded {_shown(old)}, sent {_shown(new)}"
     return found
 
 
-def _is_scrubbed(value: str) -> bool:
-    return DROPPED in value or _OVERWRITTEN.fullmatch(value) is not None
+def _is_like(scrubbed: str, sent: str) -> bool:
+    """Return whether what was sent is what a recorded value may have been before scrubbing."""
+    if _OVERWRITTEN.fullmatch(scrubbed):
+        return True
+    if DROPPED not in scrubbed:
+        return False
+    # Of a value that was dropped in part, such as a recording, what was kept is compared.
+    kept = ".*".join(map(re.escape, scrubbed.split(DROPPED)))
+    return re.fullmatch(kept, sent, re.DOTALL) is not None
 
 
 def _shown(value: str | None) -> str:

@@ -2,8 +2,9 @@
 What is taken off a tape before it is written, and what keeps it from being written.
 
 By allow list: the value of a header is dropped unless its name is listed. In addresses and JSON
-the values that sign or unlock something are overwritten. What is left of a request must not
-look like a key, and the finished tape is searched for every secret it was recorded with.
+the values that sign or unlock something are overwritten. A recording that a request holds as a data
+URL is dropped: it is long, and somebody's voice. What is left of a request must not look like a
+key, and the finished tape is searched for every secret it was recorded with.
 """
 
 from __future__ import annotations
@@ -74,6 +75,9 @@ _IN_ADDRESS = re.compile(
 _IN_JSON = re.compile(
     rf'"(?P<name>{_SIGNING})"\s*:\s*"(?P<value>(?:[^"\\]|\\.)+)"'.encode(), re.IGNORECASE
 )
+# A recording within a request; what is before the comma is kept, and compared when played.
+_DATA_URL = re.compile(rb"(data:[\w.+/;=\\-]{0,80};base64,)[A-Za-z0-9+/=\\]{256,}")
+_DATA_URLS = "data URLs"
 _FILL = b"dropped-"
 # In JSON these mean other things too; there the value must look like a key as well.
 _DOUBTFUL = frozenset({b"key", b"token", b"auth", b"policy", b"expires", b"sig", b"credential"})
@@ -112,14 +116,15 @@ def scrub(tape: Tape, policy: Policy | None = None) -> Tape:
     """
     Return *tape* without the values that *policy* does not keep, and without a seal.
 
-    Lengths and chunk borders stay as they were: values in payloads are overwritten.
+    Lengths and chunk borders stay as they were: values in payloads are overwritten. Only a
+    request with a recording in it, as a data URL, becomes shorter.
 
     Raises:
         SecretFound: If a request has something left that looks like a key.
     """
     policy = policy or Policy()
     dropped: dict[str, None] = {}
-    events = [_scrub_head(event, policy, dropped) for event in tape.events]
+    events = [_without_data(_scrub_head(each, policy, dropped), dropped) for each in tape.events]
     for numbers in _streams(tape):
         pieces = [events[number].data for number in numbers]
         for number, piece in zip(numbers, _overwritten(pieces, dropped), strict=True):
@@ -164,6 +169,21 @@ def _scrub_line(event: Event, dropped: dict[str, None]) -> str:
             value = DROPPED
         parts.append(name + equals + value)
     return f"{method} {path}?{'&'.join(parts)} {version}"
+
+
+def _without_data(event: Event, dropped: dict[str, None]) -> Event:
+    """Return a client's *event* without the data of its data URLs, its stated length put right."""
+    if not event.is_from_client or b";base64," not in event.data:
+        return event
+    data = _DATA_URL.sub(rb"\1" + DROPPED.encode(), event.data)
+    if data == event.data:
+        return event
+    dropped[_DATA_URLS] = None
+    headers = tuple(
+        (name, str(len(data)) if name.lower() == "content-length" else value)
+        for name, value in event.headers
+    )
+    return attrs.evolve(event, data=data, headers=headers)
 
 
 def _streams(tape: Tape) -> Iterator[list[int]]:
