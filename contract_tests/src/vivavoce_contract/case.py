@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import attrs
 from attrs import define, field, frozen
@@ -37,6 +37,8 @@ from vivavoce import (
 )
 from vivavoce.authoring import (
     Call,
+    CloneOffer,
+    DesignOffer,
     Event,
     Exchange,
     LocalCall,
@@ -46,6 +48,7 @@ from vivavoce.authoring import (
     SendMessage,
     SynthesisRequest,
     Synthesizer,
+    VoiceCustomizerInfo,
     hookimpl,
 )
 from vivavoce_contract.tapes import Match, Tape
@@ -146,6 +149,9 @@ class Library:
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted({*self._paths, *self._tapes}))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._tapes or name in self._paths
 
     def get(self, name: str) -> Tape | None:
         """Return the tape of this name, read once, or None."""
@@ -263,11 +269,18 @@ def watched(info: SynthesizerInfo, log: Log) -> SynthesizerInfo:
     return attrs.evolve(info, synthesizer=Watched)
 
 
+HOOKS = ["vivavoce_synthesizers", "vivavoce_voice_customizers"]
+"""The hooks of a provider put on here: pluggy looks at nothing else of it, which takes its time."""
+
+
 @frozen
 class _Plugin:
     """A provider as a plugin of its own."""
 
     info: SynthesizerInfo
+
+    def __dir__(self) -> list[str]:
+        return HOOKS[:1]
 
     @hookimpl
     def vivavoce_synthesizers(self) -> list[SynthesizerInfo]:
@@ -308,6 +321,15 @@ class Heard:
         if self.error is not None:
             raise self.error
         return self.data
+
+
+class Sending(Protocol):
+    """Where something may leave for a provider."""
+
+    @property
+    def was_sent(self) -> bool:
+        """Whether anything did."""
+        ...
 
 
 class Stage:
@@ -513,15 +535,18 @@ class Case:
         subject: Its provider.
         card: Its card.
         capability: The capability the clause is about, or empty.
+        offered_for: Where the claim is the customizer's offer: the model it is offered for, or
+            ``any``. Empty where the claim is the card's.
         used: The tapes that were played.
-        stages: The stages it was put on.
+        stages: The stages it was put on, and the workshops.
     """
 
     subject: Subject
     card: ModelCard
     capability: str = ""
+    offered_for: str = ""
     used: list[Tape] = field(factory=list)
-    stages: list[Stage] = field(factory=list)
+    stages: list[Sending] = field(factory=list)
 
     @property
     def info(self) -> SynthesizerInfo:
@@ -546,7 +571,39 @@ class Case:
     @property
     def is_claimed(self) -> bool:
         """Whether the capability of the clause is claimed with a plain yes, or there is none."""
+        if self.offered_for:
+            return any(self._is_offered(kind) for kind in self.capability.split(" or "))
         return not self.capability or self.claims(self.capability)
+
+    @property
+    def claim(self) -> str:
+        """What is claimed of the capability of the clause, in words; empty where there is none."""
+        if not self.offered_for:
+            return str(self.card.capabilities[self.capability]) if self.capability else ""
+        return "offered" if self.is_claimed else "not offered"
+
+    @property
+    def customizer(self) -> VoiceCustomizerInfo | None:
+        """What makes voices at the provider, or None."""
+        return self.subject.registry.customizer(self.info.name)
+
+    def offer(self, kind: str) -> CloneOffer | DesignOffer | None:
+        """Return the offer to ``clone`` or to ``design``, or None."""
+        if self.customizer is None:
+            return None
+        return self.customizer.clone if kind == "clone" else self.customizer.design
+
+    def of_model(self, card: ModelCard) -> Case:
+        """Return the case of another model, whose tapes and stages are noted in this one."""
+        return attrs.evolve(self, card=card)
+
+    def has_tape(self, scenario: str) -> bool:
+        """Return whether there is a tape of a scenario, without using it."""
+        return tape_name(self.card.name, scenario) in self.subject.library
+
+    def _is_offered(self, kind: str) -> bool:
+        offer = self.offer(kind)
+        return offer is not None and self.offered_for in ("any", *offer.models)
 
     def claims(self, capability: str) -> bool:
         """Return whether a capability is claimed, in the unit in which the kit asks for it."""

@@ -33,6 +33,7 @@ AREAS = (
     "parity",
     "sessions",
     "own voices",
+    "making voices",
 )
 """The order in which clauses are listed."""
 
@@ -68,6 +69,8 @@ class Clause:
         refusal: The errors that count as a refusal where the capability is not claimed.
         where: Where to look when it is broken.
         each_model: Whether it is asked of every model, or once of the provider.
+        by_offer: Whether the capability (``clone``, ``design``, or both) is claimed by what the
+            provider's customizer offers to make, for the model or for any, and not by its card.
         applies: Whether it can be asked of a case at all: one about the network cannot be
             asked of an engine in this process.
         body: Does it; returns when the promise is kept, raises :class:`Unmet` when not.
@@ -81,6 +84,7 @@ class Clause:
     refusal: tuple[type[Exception], ...] = (CapabilityError,)
     where: str
     each_model: bool = True
+    by_offer: bool = False
     applies: Callable[[Case], bool] = field(eq=False, repr=False, default=lambda _case: True)
     body: Callable[[Case], None] = field(eq=False, repr=False)
 
@@ -115,6 +119,7 @@ class Clauses:
         capability: str = "",
         refusal: tuple[type[Exception], ...] = (CapabilityError,),
         each_model: bool = True,
+        by_offer: bool = False,
         applies: Callable[[Case], bool] = lambda _case: True,
     ) -> Callable[[Callable[[Case], None]], Callable[[Case], None]]:
         """Enter the function below as a clause; its docstring's first line is the promise."""
@@ -131,6 +136,7 @@ class Clauses:
                     refusal=refusal,
                     where=where,
                     each_model=each_model,
+                    by_offer=by_offer,
                     applies=applies,
                     body=body,
                 )

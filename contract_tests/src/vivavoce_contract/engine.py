@@ -57,7 +57,9 @@ def judge(clause: Clause, subject: Subject, card_name: str) -> Judged:
     """Run the body of *clause* for one model, and say what its outcome means."""
     card = subject.registry.model(subject.info, card_name)
     case = Case(subject=subject, card=card, capability=clause.capability)
-    claim = str(card.capabilities[clause.capability]) if clause.capability else ""
+    if clause.by_offer:
+        case.offered_for = card.name if clause.each_model else "any"
+    claim = case.claim
     if not clause.applies(case):
         return Judged(verdict=Verdict.NOT_ASKED, claim=claim)
     begun = time.perf_counter()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from vivavoce import Client, Retry, Secret, Settings, SetupError, UsageError
 from vivavoce.settings import load_settings
 from vivavoce_contract.case import KEY, Case, Scenario, Subject, is_networked, tape_name
 from vivavoce_contract.contract import ProviderContract, completed, sample_of, subject_of
+from vivavoce_contract.making import KINDS, Making, asked_of, live, making_of
 from vivavoce_contract.tapes import Match, Recorder, Tape
 from vivavoce_contract.tapes.scrub import Policy
 from vivavoce_contract.tapes.shape import difference
 
-__all__ = ["record", "record_case"]
+__all__ = ["makings", "record", "record_case", "record_making"]
 
 
 def record(
@@ -76,12 +78,18 @@ def record(
         fresh = Path(scratch)
         for card in cards:
             case = Case(subject=subject, card=card)
-            for scenario in case.scenarios():
-                name = tape_name(card.name, scenario.name)
-                if only_missing and subject.library.get(name) is not None:
+            for scenario, recorded in (
+                *(
+                    (scenario.name, partial(record_case, case, scenario))
+                    for scenario in case.scenarios()
+                ),
+                *((making.kind, partial(record_making, case, making)) for making in makings(case)),
+            ):
+                name = tape_name(card.name, scenario)
+                if only_missing and name in subject.library:
                     continue
                 click.echo(f"Recording {name} ...", err=True)
-                tape = record_case(case, scenario, kind=kind, upstream=upstream, key=key)
+                tape = recorded(kind=kind, upstream=upstream, key=key)
                 tape.write(fresh / f"{name}.tape")
         changes = _changes(subject, fresh)
         for line in changes:
@@ -113,11 +121,53 @@ def record_case(case: Case, scenario: Scenario, *, kind: str, upstream: str, key
     Raises:
         VivavoceError: Whatever the utterance ends with: a tape of it would be of no use.
     """
+    recorder = _recorder(case, scenario.name, kind=kind, upstream=upstream, key=key)
+    with recorder, _client(case, recorder, key) as client:
+        if scenario.is_session:
+            with client.session(**scenario.wishes) as session:
+                for piece in scenario.pieces:
+                    session.send(piece)
+                session.finish()
+                deque(session, maxlen=0)
+        else:
+            with client.stream(scenario.text, **scenario.wishes) as stream:
+                deque(stream, maxlen=0)
+    return recorder.tape()
+
+
+def makings(case: Case) -> list[Making]:
+    """Return what voices a tape is needed of: one of each kind that is offered for the model."""
+    offers = {kind: case.offer(kind) for kind in KINDS}
+    return [
+        making_of(case, kind)
+        for kind, offer in offers.items()
+        if offer is not None and case.card.name in offer.models
+    ]
+
+
+def record_making(case: Case, making: Making, *, kind: str, upstream: str, key: Secret) -> Tape:
+    """
+    Record the life of a voice: made, listed, found and deleted. The service bills its making.
+
+    Raises:
+        VivavoceError: Whatever went wrong: a tape of it would be of no use.
+    """
+    recorder = _recorder(case, making.kind, kind=kind, upstream=upstream, key=key)
+    with recorder, tempfile.TemporaryDirectory() as folder:
+        book = Settings(voice_book=Path(folder) / "voices.toml")
+        with _client(case, recorder, key, settings=book) as client:
+            life = live(partial(asked_of, client), making)
+    for outcome in (life.made, life.listed, life.got, life.deleted, life.again, life.left):
+        outcome.value()
+    return recorder.tape()
+
+
+def _recorder(case: Case, scenario: str, *, kind: str, upstream: str, key: Secret) -> Recorder:
     info = case.info
-    recorder = Recorder(
+    return Recorder(
         upstream,
         provider=info.name,
-        scenario=scenario.name,
+        scenario=scenario,
         model=case.card.name,
         kind=kind,
         source={
@@ -129,25 +179,18 @@ def record_case(case: Case, scenario: Scenario, *, kind: str, upstream: str, key
         also=case.subject.also,
         policy=Policy(texts=case.subject.not_keys),
     )
-    with recorder:
-        given: dict[str, Any] = {
-            "api_key": key,
-            "base_url": recorder.base_url,
-            "settings": Settings(),
-            "retry": Retry(attempts=1),
-            "registry": case.subject.registry,
-        }
-        with Client(case.selector, **given) as client:
-            if scenario.is_session:
-                with client.session(**scenario.wishes) as session:
-                    for piece in scenario.pieces:
-                        session.send(piece)
-                    session.finish()
-                    deque(session, maxlen=0)
-            else:
-                with client.stream(scenario.text, **scenario.wishes) as stream:
-                    deque(stream, maxlen=0)
-    return recorder.tape()
+
+
+def _client(case: Case, recorder: Recorder, key: Secret, **changes: Any) -> Client:
+    given: dict[str, Any] = {
+        "api_key": key,
+        "base_url": recorder.base_url,
+        "settings": Settings(),
+        "retry": Retry(attempts=1),
+        "registry": case.subject.registry,
+        **changes,
+    }
+    return Client(case.selector, **given)
 
 
 def _changes(subject: Subject, fresh: Path) -> list[str]:

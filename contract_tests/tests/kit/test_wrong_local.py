@@ -1265,7 +1265,11 @@ def _customizer(name: str) -> VoiceCustomizerInfo:
     return VoiceCustomizerInfo(name=name, interface=1, customizer=VoiceCustomizer)
 
 
-@lies("OWN-03", model="plain")
+@lies(
+    "OWN-03",
+    model="plain",
+    with_it=dict.fromkeys(("VOI-01", "VOI-02"), "a maker of nothing offers nothing, by no class"),
+)
 def _maker_of_no_use() -> object:
     """It registers a maker of voices, and no model speaks with what that makes."""
     return made(Modest, base=MODEST_INFO, customizers=(_customizer("modest"),))
@@ -1667,7 +1671,8 @@ def test_every_lie_about_a_capability_is_told_or_cannot_be() -> None:
 
     told = {(lie.clause, lie.verdict) for lie in (*LIES, *SOCKET_ROWS)}
     three = (Verdict.OVER_CLAIM, Verdict.UNDER_CLAIM, Verdict.BAD_REFUSAL)
-    asked = [clause.id for clause in CLAUSES if clause.capability]
+    # What a customizer does not offer, core refuses before it is asked: test_wrong_makers.py.
+    asked = [clause.id for clause in CLAUSES if clause.capability and not clause.by_offer]
     wanted = {(clause, verdict) for clause in asked for verdict in three}
     assert wanted == told & wanted | set(CANNOT_BE_TOLD)
     assert not set(CANNOT_BE_TOLD) & told
@@ -1675,13 +1680,15 @@ def test_every_lie_about_a_capability_is_told_or_cannot_be() -> None:
 
 def test_every_clause_has_a_liar() -> None:
     """A clause that nobody has been seen to break is no clause."""
+    from test_wrong_makers import MAKER_ROWS
     from test_wrong_network import NETWORK_ROWS
 
     here = {"DEC-01", *(one.clause for one in (*LIES, *GUARANTEED_BY_CORE))}
+    here |= MAKER_ROWS - NOT_ASKED_HERE
     there = {row if isinstance(row, str) else row.clause for row in NETWORK_ROWS}
     assert not here & NOT_ASKED_HERE
     assert here | NOT_ASKED_HERE == set(BY_ID)
-    assert there >= NOT_ASKED_HERE
+    assert there | MAKER_ROWS >= NOT_ASKED_HERE
 
 
 # What is installed
@@ -1700,6 +1707,18 @@ except OSError:
 import os
 os.environ["RIGHT_API_KEY"]
 """,
+    "calling-for-voices": """
+import socket
+import local_providers
+class Plugin(local_providers.Plugin):
+    @local_providers.hookimpl
+    def vivavoce_voice_customizers(self):
+        try:
+            socket.create_connection(("127.0.0.1", 9), timeout=0.1)
+        except OSError:
+            pass
+        return []
+""",
 }
 
 
@@ -1714,7 +1733,7 @@ def test_listing_is_examined_where_it_is_installed(
     entry point in a folder on the path, which is all that an installation is.
     """
     (tmp_path / "lister.py").write_text(
-        f"{_LISTERS[name]}\nfrom local_providers import INFO, Plugin\nplugin = Plugin(info=INFO)\n"
+        f"from local_providers import INFO, Plugin\n{_LISTERS[name]}\nplugin = Plugin(info=INFO)\n"
     )
     metadata = tmp_path / "lister-1.0.dist-info"
     metadata.mkdir()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vivavoce_contract.clause import Clause
-from vivavoce_contract.clauses import conduct, declaration, speech, wishes
+from vivavoce_contract.clauses import conduct, customizing, declaration, speech, wishes
 
 __all__ = ["CLAUSES"]
 
@@ -28,6 +28,7 @@ CLAUSES: tuple[Clause, ...] = tuple(
         conduct.parity,
         conduct.sessions,
         conduct.own_voices,
+        customizing.making,
     )
     for clause in area
 )
