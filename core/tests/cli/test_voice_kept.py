@@ -25,7 +25,8 @@ def read(result):
 
 
 def own(voice_id, **changes):
-    values = {"origin": voice_id.split("-")[1], "models": ("own",), "created_at": MADE}
+    origin = "designed" if "designed" in voice_id else "cloned"
+    values = {"origin": origin, "models": ("own",), "created_at": MADE}
     return Voice(id=voice_id, **{**values, **changes})
 
 
@@ -329,10 +330,11 @@ def test_delete_stock(voice, book):
     assert "vivavoce voice alias clear acme --remove" in result.stderr
 
 
-def test_delete_origin(voice, maker):
-    """--origin is taken where the id does not tell."""
-    maker.own_voices["own-designed-x-1"] = own("own-designed-x-1")
-    args = ("own-designed-x-1", "-p", "acme", "--origin", "designed", "--yes")
+def test_delete_origin(voice, maker, monkeypatch):
+    """--origin is taken where the id does not tell, and the list need not be read."""
+    maker.own_voices["x1"] = own("x1", origin="designed")
+    monkeypatch.delattr("vivavoce.testing._FakeCustomizer._page")
+    args = ("x1", "-p", "acme", "--origin", "designed", "--yes")
     assert voice("delete", *args).exit_code == 0
     assert voice("delete", "x", "-p", "acme", "--origin", "stock").exit_code == 2
 
@@ -415,7 +417,8 @@ def test_alias(voice, maker, book):
     alias = book.get("narrator")
     assert {at: v.id for at, v in alias.voices.items()} == {"acme": "ann", "other": "eva"}
     assert (alias.language, alias.gender.value, alias.style) == ("en", "female", "calm")
-    assert maker.configs == []  # stock voices are looked up here
+    assert alias.voices["acme"].model == ""  # a stock voice is not bound
+    assert maker.configs == []  # and is looked up here
     shown = voice("alias", "narrator")
     assert shown.stdout == result.stdout
 
