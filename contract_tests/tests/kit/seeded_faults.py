@@ -570,7 +570,7 @@ QWEN = (
         (
             (
                 '        if is_error or message.get("code"):\n'
-                "            raise error_of_event(message, self._status, self._headers)\n"
+                "            raise error_of_event(message, self._status or 200, self._headers)\n"
             ),
             '        if is_error or message.get("code"):\n            return\n',
         ),
@@ -581,7 +581,7 @@ QWEN = (
         (
             (
                 '        if is_error or message.get("code"):\n'
-                "            raise error_of_event(message, self._status, self._headers)\n"
+                "            raise error_of_event(message, self._status or 200, self._headers)\n"
             ),
             (
                 '        if is_error or message.get("code"):\n'
