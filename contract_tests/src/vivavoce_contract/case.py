@@ -506,6 +506,7 @@ class Subject:
         library: The tapes.
         own_voices: By model, the id of a voice of the user's own that the tapes were made with.
         ways: By name, options that lead another way to the same audio.
+        session_ways: By name, options by which a session is held in another way.
         match: What of a request is compared with the tapes that are recorded.
         also: Other hosts that the service sends its clients to, for recording.
         not_keys: Places in what is sent that look like keys and are none, for recording.
@@ -516,6 +517,7 @@ class Subject:
     library: Library
     own_voices: Mapping[str, str] = field(factory=dict)
     ways: Mapping[str, Mapping[str, Any]] = field(factory=dict)
+    session_ways: Mapping[str, Mapping[str, Any]] = field(factory=dict)
     match: Match | None = None
     also: tuple[str, ...] = ()
     not_keys: tuple[str, ...] = ()
@@ -613,8 +615,11 @@ class Case:
     @property
     def ways(self) -> dict[str, Mapping[str, Any]]:
         """The other ways to the same audio that this model has."""
+        return self._with_options(self.subject.ways)
+
+    def _with_options(self, ways: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
         known = {option.name for option in self.card.options}
-        return {name: way for name, way in self.subject.ways.items() if known.issuperset(way)}
+        return {name: way for name, way in ways.items() if known.issuperset(way)}
 
     # What is said
 
@@ -661,8 +666,9 @@ class Case:
         kind, _, value = name.partition("-")
         wishes: dict[str, Any] = self._own_voice()
         text = self.sentence()
-        if kind in ("way", "session") and value:
-            wishes["options"] = dict(self.subject.ways[value])
+        ways = {"way": self.subject.ways, "session": self.subject.session_ways}.get(kind, {})
+        if value and ways:
+            wishes["options"] = dict(ways[value])
         if kind == "session":
             text = f"{text} {self.sentence(number=1)}"
             return Scenario(name=name, text=text, wishes=wishes, is_session=True)
@@ -699,7 +705,8 @@ class Case:
         """Return the scenarios of sessions: where text may be given, by every way."""
         if not self.claims("stream_in"):
             return []
-        return ["session", *(f"session-{way}" for way in self.ways)]
+        ways = self._with_options(self.subject.session_ways)
+        return ["session", *(f"session-{way}" for way in ways)]
 
     def sample_languages(self) -> list[str]:
         """Return some of the languages and varieties that are claimed: the ends and the middle."""

@@ -76,6 +76,9 @@ class ProviderContract:
     ways: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """By name, options of the provider that lead another way to the same audio."""
 
+    session_ways: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """By name, options by which a session is held in another way."""
+
     match: ClassVar[Match | None] = None
     """What of a request is compared when tapes are recorded; None for all of its JSON."""
 
@@ -117,7 +120,8 @@ def completed(contract: type[ProviderContract], near: Path | None = None) -> typ
     if path is None or not path.is_file():
         return contract
     said = tomllib.loads(path.read_text("utf-8"))
-    known = {"models", "own_voices", "ways", "match", "also", "not_keys", "deviations"}
+    known = {"models", "own_voices", "ways", "session_ways", "match", "also", "not_keys"}
+    known |= {"deviations"}
     if unknown := sorted(set(said) - known):
         msg = f"{path} says {unknown[0]!r}, which means nothing; known are {', '.join(known)}."
         raise ValueError(msg)
@@ -156,6 +160,7 @@ def subject_of(contract: type[ProviderContract], near: Path | None = None) -> Su
         library=Library(found, contract.tapes),
         own_voices=contract.own_voices,
         ways=contract.ways,
+        session_ways=contract.session_ways,
         match=contract.match,
         also=tuple(contract.also),
         not_keys=tuple(contract.not_keys),

@@ -666,9 +666,8 @@ def session_tape() -> Tape:
 
 @functools.cache
 def tapes_with_session() -> dict[str, Tape]:
-    """Return the tapes of the right provider with sessions, which are alike by every way."""
-    names = ["session", *(f"session-{way}" for way in WAYS)]
-    return {**tapes_of(), **{f"swift.{name}": session_tape() for name in names}}
+    """Return the tapes of the right provider with sessions."""
+    return {**tapes_of(), "swift.session": session_tape()}
 
 
 WAYS: Mapping[str, Mapping[str, Any]] = {way: {"reply": way} for way in ("events", "object")}
