@@ -674,7 +674,7 @@ QWEN = (
     _qwen(
         "asks for a Chinese variety as if no language were named",
         "VOC-01",
-        ('return LANGUAGE_TYPES["zh"]', "return AUTO"),
+        ('return "zh" if primary in _OTHER_CHINESE else primary', "return primary"),
         file="tables.py",
     ),
     _qwen(
@@ -751,7 +751,7 @@ QWEN = (
     _qwen(
         "does not tell the request's id",
         "REP-03",
-        ("request_id=request_id if _is_text(request_id) else None", "request_id=None"),
+        ("request_id=request_id if is_text(request_id) else None", "request_id=None"),
     ),
     _qwen(
         "drops the request's id of an error",
@@ -766,12 +766,12 @@ QWEN = (
         "logs the key",
         "SEC-01 SEC-02",
         (
-            "        headers: dict[str, str | Secret] = {\n",
+            "        headers = headers_of(self._key)\n",
             (
                 "        import logging\n"
                 "\n"
                 '        logging.getLogger(__name__).debug("asked with %s", self._key.reveal())\n'
-                "        headers: dict[str, str | Secret] = {\n"
+                "        headers = headers_of(self._key)\n"
             ),
         ),
     ),
@@ -835,6 +835,7 @@ QWEN = (
         "goes elsewhere than it is told",
         "LIF-09",
         ('return config.base_url.rstrip("/")', 'return "http://127.0.0.1:9"'),
+        file="calls.py",
     ),
     _qwen(
         "does not ask for events",
@@ -906,8 +907,8 @@ QWEN = (
         "quotes a body whole",
         "ERR-10",
         (
-            'said = "" if message == {} else shorten(body)',
-            'said = "" if message == {} else body.decode("utf-8", "replace")',
+            'else shorten(clean(body.decode("utf-8", "replace")).encode())',
+            'else clean(body.decode("utf-8", "replace"))',
         ),
         ("_MESSAGE_MAX_CHARACTERS = 500", "_MESSAGE_MAX_CHARACTERS = 500_000"),
         file="errors.py",
@@ -931,7 +932,7 @@ QWEN = (
     _qwen(
         "has a price in a region that is not the model's",
         "DEC-10 REP-01",
-        ("region=price.region,", 'region="eu-central-1",'),
+        ("region=row.region,", 'region="eu-central-1",'),
         file=CARD,
     ),
     _qwen(
@@ -967,7 +968,10 @@ QWEN = (
     _qwen(
         "recognises no voice of one's own",
         "OWN-01 SYN-01",
-        ("if kind not in _ORIGINS:", "if kind in _ORIGINS:"),
+        (
+            "    if origin is None:\n        return None\n    return Voice(",
+            "    if origin is not None:\n        return None\n    return Voice(",
+        ),
         file=CARD,
         model="qwen3-tts-vc-2026-01-22",
     ),
@@ -975,15 +979,159 @@ QWEN = (
         "takes a designed voice for a cloned one",
         "OWN-01 OWN-02",
         (
-            '_ID_PREFIXES = {"qwen-tts-vc-": "cloned", "qwen-tts-vd-": "designed"}',
-            '_ID_PREFIXES = {"qwen-tts-vc-": "designed", "qwen-tts-vd-": "cloned"}',
+            'CLONED: "qwen-tts-vc-",\n    VoiceOrigin.DESIGNED: "qwen-tts-vd-"',
+            'CLONED: "qwen-tts-vd-",\n    VoiceOrigin.DESIGNED: "qwen-tts-vc-"',
         ),
         file=CARD,
         model="qwen3-tts-vc-2026-01-22",
     ),
 )
 
-FAULTS = (*TONE, *ESPEAK, *QWEN)
+CUSTOMIZING = "customizing.py"
+CLONER = "qwen3-tts-vc-2026-01-22"
+DESIGNER = "qwen3-tts-vd-2026-01-26"
+
+QWEN_VOICES = (
+    _qwen(
+        "offers to clone for a model that speaks with no such voices",
+        "VOI-01",
+        ('"target_models": ["qwen3-tts-vc-', '"target_models": ["qwen3-tts-flash", "qwen3-tts-vc-'),
+        file="data/management.json",
+    ),
+    _qwen(
+        "names a customizer that is not there",
+        "VOI-02",
+        ("customizing:QwenVoiceCustomizer", "customizing:VoiceMaker"),
+        file="offers.py",
+    ),
+    _qwen(
+        "takes an empty name for a voice",
+        "VOI-03",
+        ("[A-Za-z0-9_]{{1,{most}}}", "[A-Za-z0-9_]{{0,{most}}}"),
+        file="offers.py",
+    ),
+    _qwen(
+        "prices voices by the character",
+        "VOI-04",
+        ('"unit": "voices", "CNY": "0.01"', '"unit": "characters", "CNY": "0.01"'),
+        file="data/management.json",
+    ),
+    _qwen(
+        "asks for longer recordings than it takes",
+        "VOI-05",
+        ('"audio_s_minimum": 3', '"audio_s_minimum": 300'),
+        file="data/management.json",
+    ),
+    _qwen(
+        "does not bind a new voice to its model",
+        "VOI-06",
+        ("name=voice_id, models=models)", "name=voice_id, models=())"),
+        file=CUSTOMIZING,
+        model=CLONER,
+    ),
+    _qwen(
+        "asks for previews at its usual rate whichever is asked",
+        "VOI-07",
+        ('"sample_rate": request.format.sample_rate_hz', '"sample_rate": 24_000'),
+        file=CUSTOMIZING,
+        model=DESIGNER,
+    ),
+    _qwen(
+        "takes the first page of a list for the last",
+        "VOI-08",
+        ("return None if is_last or count == 0 or", "return None if True or"),
+        file=CUSTOMIZING,
+    ),
+    _qwen(
+        "takes a voice that is not there for a failure",
+        "VOI-09 VOI-10",
+        ("return None if self._is_of_no_voice(reply) else super", "return super"),
+        ("return False if self._is_of_no_voice(reply) else super", "return super"),
+        file=CUSTOMIZING,
+    ),
+    _qwen(
+        "says of a voice it deleted that there was none",
+        "VOI-10 VOI-16",
+        (
+            "may be absent or empty.\n        return True",
+            "may be absent or empty.\n        return False",
+        ),
+        file=CUSTOMIZING,
+    ),
+    _qwen(
+        "speaks with a voice by the beginning of its id",
+        "VOI-11",
+        ('"voice": request.voice.id', '"voice": request.voice.id[:40]'),
+        model=CLONER,
+    ),
+    _qwen(
+        "takes a recording at too low a rate for a service that is busy",
+        "VOI-13",
+        ('_rejected_with("Record at 24000 Hz or more.")', "_unavailable"),
+        file="errors.py",
+    ),
+    _qwen(
+        "asks for a voice again where the service fails",
+        "VOI-14",
+        (
+            '    wanted = "a new voice"\n',
+            (
+                '    wanted = "a new voice"\n'
+                "\n"
+                "    def refused(self, reply):\n"
+                '        if reply.status >= 500 and not hasattr(self, "_again"):\n'
+                "            self._again = True\n"
+                "            return NextCall(self._call)\n"
+                "        return super().refused(reply)\n"
+            ),
+        ),
+        file=CUSTOMIZING,
+    ),
+    _qwen(
+        "takes an answer without a voice for a refusal",
+        "VOI-14",
+        (
+            "            raise self._unreadable(reply)\n        warnings =",
+            '            raise InvalidValue("There is no voice.")\n        warnings =',
+        ),
+        file=CUSTOMIZING,
+    ),
+    _qwen(
+        "does not know a voice by its name",
+        "VOI-15",
+        ('f"{prefix}{name}-voice-".casefold()', 'f"{prefix}{name}-voice-".upper()'),
+        file=CUSTOMIZING,
+    ),
+    _qwen(
+        "quotes the recording that a refusal repeats",
+        "VOI-17",
+        ('return _BASE64.sub("***", message)', "return message"),
+        file=CUSTOMIZING,
+    ),
+    _qwen(
+        "does not tell that a voice was made in a simpler way",
+        "VOI-18",
+        ('output.get("fallback_mode") is not True', 'output.get("fallback") is not True'),
+        file=CUSTOMIZING,
+    ),
+    _qwen(
+        "does not tell the id of the request that made a voice",
+        "VOI-19",
+        ("request_id=self._clean(request_id_of(message, reply.headers))", 'request_id=""'),
+        file=CUSTOMIZING,
+    ),
+    _qwen(
+        "puts a number by chance into each call about voices",
+        "VOI-20",
+        (
+            '{"model": row.name, "input": inputs}',
+            '{"model": row.name, "input": inputs, "nonce": __import__("random").random()}',
+        ),
+        file=CUSTOMIZING,
+    ),
+)
+
+FAULTS = (*TONE, *ESPEAK, *QWEN, *QWEN_VOICES)
 
 
 # The page
