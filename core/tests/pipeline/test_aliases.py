@@ -14,7 +14,7 @@ VOICES = (
     Voice(id="bob", languages=("en-GB",), gender="male", description="lively", models=("one",)),
     Voice(id="cal", languages=("en-GB",), gender="male", description="A calm one", models=("one",)),
     Voice(id="dee", languages=("de",), gender="female", models=("one",)),
-    Voice(id="old", languages=("en-GB",), gender="male", description="calm", models=("gone",)),
+    Voice(id="old", languages=("en-GB",), gender="male", description="calm, low", models=("gone",)),
 )
 
 
@@ -142,7 +142,7 @@ class TestStandIns:
 
     def test_by_gender_language_and_style(self, explain, book):
         """The voice that fits the attributes is taken and reported; strict refuses it."""
-        book.describe("narrator", gender="male", language="en-GB", style="calm")
+        book.describe("narrator", gender="male", language="en-GB", style="calm, low")
         plan = explain("fake:narrator", stand_in=True)
         assert plan.voice.id == "cal"
         ((how, detail),) = said_of_voice(plan)

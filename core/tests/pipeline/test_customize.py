@@ -26,6 +26,7 @@ from vivavoce.model.audio import AudioFormat
 from vivavoce.model.customizing import Consent, Level, VoicePage
 from vivavoce.model.voice import Voice, VoiceOrigin
 from vivavoce.pipeline import customize
+from vivavoce.pipeline.retry import Retry
 from vivavoce.provider import VoiceCustomizerInfo
 from vivavoce.settings import Settings
 from vivavoce.testing import OWN_MODEL, FakeProvider, samples_of
@@ -357,7 +358,7 @@ class TestBoth:
     def test_a_lost_answer_is_looked_for(self, make, voices, fake, book, error):
         """The voice is found by name and time, recorded, and asked for only once."""
         fake.lost_answers.append(error)
-        new = make(voices())
+        new = make(voices(retry=Retry(attempts=3, first_wait_s=0.0)))
         assert len(fake.requests) == 1
         assert list(fake.own_voices) == [new.voice.id]
         assert book.get("narrator").voices["fake"].id == new.voice.id
@@ -399,6 +400,16 @@ class TestBoth:
 
         monkeypatch.setattr(testing._FakeCustomizer, "_made", made)
         assert make(voices()).alias == "narrator"
+
+    def test_others_of_the_time_are_not_it(self, make, voices, fake):
+        """Voices made in the same minute under another name or for another model are others."""
+        origin = VoiceOrigin.CLONED if make is clone else VoiceOrigin.DESIGNED
+        now = {"origin": origin, "created_at": datetime.now(UTC)}
+        other_name = Voice(id=f"own-{origin}-somebody-8", models=(OWN_MODEL,), **now)
+        other_model = Voice(id=f"own-{origin}-narrator-9", models=("other",), **now)
+        fake.own_voices = {voice.id: voice for voice in (other_name, other_model)}
+        fake.lost_answers.append(ConnectionLost("Cut."))
+        assert make(voices()).voice.id == f"own-{origin}-narrator-3"
 
     def test_two_that_may_be_it(self, make, voices, fake):
         """Where two may be the one, neither is taken, and both are named."""
@@ -468,7 +479,11 @@ class TestKeeping:
         assert [voice.id for voice in voices().list(origin="designed")] == made[5:]
         assert [voice.id for voice in voices().list(origin="stock")] == ["ann", "ben", "old"]
         assert [voice.id for voice in voices().list(model=OWN_MODEL)] == made
+        assert [voice.id for voice in voices().list(model="one")] == ["ann", "ben"]
         assert [voice.id for voice in voices().list(language="de")] == ["ben", *made]
+        english = attrs.evolve(fake.own_voices[made[0]], languages=("en",))
+        fake.own_voices[english.id] = english
+        assert [voice.id for voice in voices().list(language="de")] == ["ben", *made[1:]]
         with pytest.raises(InvalidValue, match="'stolen' is no origin"):
             voices().list(origin="stolen")
 
@@ -501,15 +516,16 @@ class TestKeeping:
         with pytest.raises(CredentialError, match="FAKE_KEY"):
             voices(provider=locked).list()
 
+    @pytest.mark.parametrize("is_empty", [True, False])
     @pytest.mark.parametrize("is_counted", [True, False])
-    def test_a_page_that_never_ends(self, voices, monkeypatch, is_counted):
+    def test_a_page_that_never_ends(self, voices, monkeypatch, is_counted, is_empty):
         """A provider that gives the same page again and again is not followed."""
         from vivavoce import testing
 
-        same = VoicePage(voices=(Voice(id="own-cloned-x-1"),), next_page="1")
+        held = () if is_empty else (Voice(id="own-cloned-x-1"),)
 
         def page(_self, _origin, begin):
-            return attrs.evolve(same, next_page=str(begin + 1)) if is_counted else same
+            return VoicePage(voices=held, next_page=str(begin + 1) if is_counted else "1")
 
         monkeypatch.setattr(testing._FakeCustomizer, "_page", page)
         with pytest.raises(UnexpectedReply, match="same page of its list again"):

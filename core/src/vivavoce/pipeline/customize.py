@@ -16,7 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from attrs import evolve, field, frozen
+from attrs import define, evolve, field, frozen
 
 from vivavoce._suggest import did_you_mean, nearest
 from vivavoce.audio.pcm import is_audible
@@ -65,6 +65,9 @@ _LOOK_AGAIN_S = (0.0, 2.0, 5.0)
 # How far the provider's clock may be off, besides.
 _CLOCK_SLACK = timedelta(seconds=90)
 _HOUR = timedelta(hours=1)
+# Pages in a row with nothing new on them that are still gone on from: some providers look for
+# matching voices page by page, and some do not heed which page they are asked for.
+_BARREN_PAGES_MAX = 20
 
 
 @frozen(kw_only=True)
@@ -369,7 +372,7 @@ def _preview_format(
     return AudioFormat.named(chosen, sample_rate_hz=rate_hz)
 
 
-@frozen(kw_only=True)
+@define(kw_only=True)
 class VoiceReader:
     """What is left to read of the user's voices."""
 
@@ -377,6 +380,8 @@ class VoiceReader:
     # Origin, and the page of it to ask for.
     origins: deque[tuple[VoiceOrigin, str | None]] = field(factory=deque)
     seen: set[str] = field(factory=set)
+    # Pages in a row that brought nothing new.
+    barren: int = 0
 
 
 class OwnVoices:
@@ -574,7 +579,8 @@ class OwnVoices:
             reader.pending.extend(fresh)
             reader.seen.update(voice.id for voice in fresh)
             if answer.next_page is not None:
-                if answer.next_page == page or (answer.voices and not fresh):
+                reader.barren = 0 if fresh else reader.barren + 1
+                if answer.next_page == page or reader.barren > _BARREN_PAGES_MAX:
                     msg = f"{self._info.name!r} gives the same page of its list again and again."
                     raise UnexpectedReply(msg)
                 reader.origins.appendleft((origin, answer.next_page))
