@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
+from weakref import WeakKeyDictionary
 
 import attrs
 from attrs import define, field, frozen
@@ -223,6 +224,7 @@ class Log:
     requests: list[SynthesisRequest] = field(factory=list)
     opened: int = 0
     sounds: list[_Sound] = field(factory=list)
+    kind: type[Synthesizer] | None = None
     late: int = 0
     """How often an engine in this process gave audio after it was told that its reader left."""
 
@@ -257,16 +259,74 @@ class _Watched(Exchange):
         return self._inner.cancel()
 
 
-def watched(info: SynthesizerInfo, log: Log) -> SynthesizerInfo:
-    """Return *info* with a synthesizer that notes in *log* what it is asked."""
-    found: type[Synthesizer] = info.load_synthesizer()
+class Bench:
+    """
+    Where a provider is watched: a registry of it alone, which takes its time to make.
 
+    Args:
+        make: Makes the registry; what it watches is noted in :attr:`log`.
+
+    Attributes:
+        log: What is written to now.
+        registry: The provider, watched.
+    """
+
+    def __init__(self, make: Callable[[Bench], Registry]) -> None:
+        self.log: Any = None
+        self.registry = make(self)
+
+    @contextmanager
+    def noting(self, log: Any) -> Iterator[None]:
+        """Write to *log* meanwhile."""
+        before, self.log = self.log, log
+        try:
+            yield
+        finally:
+            self.log = before
+
+
+_BENCHES: WeakKeyDictionary[Registry, dict[tuple[str, int], Bench]] = WeakKeyDictionary()
+
+
+def bench_of(case: Case, what: str, make: Callable[[Bench], Registry]) -> Bench:
+    """Return the bench for examining *what* of a provider, made once for all clauses."""
+    known = _BENCHES.setdefault(case.subject.registry, {})
+    place = (what, id(case.info))  # which the bench keeps alive
+    if place not in known:
+        known[place] = Bench(make)
+    return known[place]
+
+
+@frozen(kw_only=True)
+class _WatchedInfo(SynthesizerInfo):
+    """A provider whose synthesizer notes what it is asked in the log of a bench."""
+
+    bench: Bench = field(eq=False, repr=False)
+    found: type[Synthesizer] = field(eq=False, repr=False)
+
+    @classmethod
+    def of(cls, info: SynthesizerInfo, bench: Bench) -> _WatchedInfo:
+        """Return *info*, watched."""
+        said = {each.name: getattr(info, each.name) for each in attrs.fields(SynthesizerInfo)}
+        found = info.load_synthesizer()
+        return cls(**{**said, "synthesizer": found}, bench=bench, found=found)
+
+    def load_synthesizer(self) -> type[Synthesizer]:
+        log: Log | None = self.bench.log
+        if log is None:
+            return self.found
+        # Anew for each log, so that nothing that is kept in a class goes from stage to stage.
+        log.kind = log.kind or _watched(self.found, log)
+        return log.kind
+
+
+def _watched(found: type[Synthesizer], log: Log) -> type[Synthesizer]:
     class Watched(found):  # type: ignore[misc, valid-type]
         def exchange(self, request: SynthesisRequest) -> Exchange:
             log.requests.append(request)
             return _Watched(super().exchange(request), log)
 
-    return attrs.evolve(info, synthesizer=Watched)
+    return Watched
 
 
 HOOKS = ["vivavoce_synthesizers", "vivavoce_voice_customizers"]
@@ -278,6 +338,8 @@ class _Plugin:
     """A provider as a plugin of its own."""
 
     info: SynthesizerInfo
+    original: SynthesizerInfo
+    """Kept, so that the bench is known by it."""
 
     def __dir__(self) -> list[str]:
         return HOOKS[:1]
@@ -348,7 +410,11 @@ class Stage:
         self.player = player
         self.log = Log()
         self._base_url = base_url
-        self.registry = Registry.of(_Plugin(watched(case.info, self.log)))
+        info = case.info
+        self.bench = bench_of(
+            case, "speech", lambda bench: Registry.of(_Plugin(_WatchedInfo.of(info, bench), info))
+        )
+        self.registry = self.bench.registry
 
     @property
     def was_sent(self) -> bool:
@@ -762,6 +828,7 @@ class Case:
                 player = stack.enter_context(Player(*tapes, speed=speed))
                 base_url = player.base_url(tapes[0]) if tapes else player.http_url
             stage = Stage(self, player, base_url)
+            stack.enter_context(stage.bench.noting(stage.log))
             self.stages.append(stage)
             try:
                 yield stage

@@ -14,7 +14,7 @@ import re
 import struct
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -65,7 +65,7 @@ from vivavoce.authoring import (
 from vivavoce.book import Alias, BookedVoice, VoiceBook
 from vivavoce.wire.exchange import Call
 from vivavoce.wire.exchange import Event as WireEvent
-from vivavoce_contract.case import HOOKS, KEY, Case, FaceName, is_networked
+from vivavoce_contract.case import HOOKS, KEY, Bench, Case, FaceName, bench_of, is_networked
 from vivavoce_contract.tapes import Tape
 from vivavoce_contract.tapes.memory import MemoryRuntime
 
@@ -415,26 +415,26 @@ class _Watched(Task[Result]):
         return self._inner.explain_error(status, headers, body)
 
 
-def _watched(info: VoiceCustomizerInfo, log: _Log) -> VoiceCustomizerInfo:
-    """Return *info* with a customizer whose tasks are noted in *log*."""
+def _watched(info: VoiceCustomizerInfo, bench: Bench) -> VoiceCustomizerInfo:
+    """Return *info* with a customizer whose tasks are noted."""
     found: type[VoiceCustomizer] = info.load_customizer()
 
     class Watched(found):  # type: ignore[misc, valid-type]
         def clone(self, request: CloneRequest) -> Task[MadeVoice]:
-            return _Watched(super().clone(request), "clone", log)
+            return _Watched(super().clone(request), "clone", bench.log)
 
         def design(self, request: DesignRequest) -> Task[MadeVoice]:
-            return _Watched(super().design(request), "design", log)
+            return _Watched(super().design(request), "design", bench.log)
 
         def list(self, origin: VoiceOrigin, page: str | None) -> Task[VoicePage]:
-            return _Watched(super().list(origin, page), "list", log)
+            return _Watched(super().list(origin, page), "list", bench.log)
 
         def get(self, voice_id: str, origin: VoiceOrigin) -> Task[Voice | None] | None:
             task = super().get(voice_id, origin)
-            return None if task is None else _Watched(task, "get", log)
+            return None if task is None else _Watched(task, "get", bench.log)
 
         def delete(self, voice_id: str, origin: VoiceOrigin) -> Task[bool]:
-            return _Watched(super().delete(voice_id, origin), "delete", log)
+            return _Watched(super().delete(voice_id, origin), "delete", bench.log)
 
     return attrs.evolve(info, customizer=Watched)
 
@@ -496,6 +496,12 @@ class _Plugin:
 
     info: SynthesizerInfo
     customizer: VoiceCustomizerInfo | None
+
+    @classmethod
+    def of(cls, case: Case, bench: Bench) -> _Plugin:
+        """Return the provider of *case*, what makes its voices watched."""
+        found = case.customizer
+        return cls(case.info, None if found is None else _watched(found, bench))
 
     def __dir__(self) -> list[str]:
         return HOOKS
@@ -563,11 +569,14 @@ class Workshop:
         self.book: VoiceBook = _Book()
         self.moment: datetime | None = None
         self._log = _Log(is_local=not is_networked(case.card))
-        customizer = case.customizer
-        watched = None if customizer is None else _watched(customizer, self._log)
-        self.registry = Registry.of(_Plugin(case.info, watched))
+        self._bench = bench_of(case, "voices", lambda bench: Registry.of(_Plugin.of(case, bench)))
+        self.registry = self._bench.registry
         self._clients = clients_on(_Wire(self._log, *tapes))
         self._base_url = _NOWHERE + (tapes[0].header.base_path if tapes else "")
+
+    def noting(self) -> AbstractContextManager[None]:
+        """Note here what leaves for the provider meanwhile."""
+        return self._bench.noting(self._log)
 
     @property
     def was_sent(self) -> bool:
@@ -676,10 +685,11 @@ def workshop(case: Case, *tapes: Tape) -> Iterator[Workshop]:
     """Give a workshop where *tapes* are played; none are needed in this process."""
     shop = Workshop(case, tapes)
     case.stages.append(shop)
-    try:
-        yield shop
-    finally:
-        shop.clear()
+    with shop.noting():
+        try:
+            yield shop
+        finally:
+            shop.clear()
 
 
 def moment_of(voice: Voice | None) -> datetime:
