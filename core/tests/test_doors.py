@@ -136,6 +136,7 @@ AUTHORS_DOOR = [
     "DuplexExchange",
     "Encoding",
     "EngineFailed",
+    "Envelope",
     "Event",
     "Evidence",
     "Exchange",

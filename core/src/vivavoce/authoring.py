@@ -90,7 +90,7 @@ if TYPE_CHECKING:
         VoiceCustomizerInfo,
     )
     from vivavoce.text.ssml import SsmlDocument, read_ssml
-    from vivavoce.wire.base64 import cut_string, decode_base64
+    from vivavoce.wire.base64 import Envelope, cut_string, decode_base64
     from vivavoce.wire.exchange import (
         AudioData,
         Call,
@@ -196,7 +196,7 @@ _HOMES = {
         "VoiceCustomizerInfo",
     ),
     "text.ssml": ("SsmlDocument", "read_ssml"),
-    "wire.base64": ("cut_string", "decode_base64"),
+    "wire.base64": ("Envelope", "cut_string", "decode_base64"),
     "wire.exchange": (
         "AudioData",
         "Call",
@@ -250,6 +250,7 @@ __all__ = [
     "DuplexExchange",
     "Encoding",
     "EngineFailed",
+    "Envelope",
     "Event",
     "Evidence",
     "Exchange",

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vivavoce.errors import UnexpectedReply
-from vivavoce.wire.base64 import _decoder, cut_string, decode_base64
+from vivavoce.wire.base64 import Envelope, _decoder, cut_string, decode_base64
 
 GRAMMAR = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
@@ -204,3 +204,78 @@ def without(value):
         key: "" if key == "data" and isinstance(item, str) else without(item)
         for key, item in value.items()
     }
+
+
+def delta(**fields):
+    """Return a message as JSON, its fields in the order given."""
+    return json.dumps({"id": "7", "kind": "audio", "n": 0, "data": "QUJD", **fields}).encode()
+
+
+class TestEnvelope:
+    @pytest.mark.parametrize("data", ["", "QUJD", "AAD/fw=="])
+    @pytest.mark.parametrize("running", ["", "7", "8", "data", "audio", "twelve", "\u00e9"])
+    def test_alike(self, running, data):
+        """What differs in the value and the running string alone is known again."""
+        text = json.dumps(
+            {"id": running, "kind": "audio", "n": 0, "data": data}, ensure_ascii=False
+        ).encode()
+        assert Envelope(delta(), b"data", b"id").value_in(text) == data.encode()
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            b"",
+            b"{}",
+            b"null",
+            delta(n=1),
+            delta(kind="audi"),
+            delta(more=1),
+            delta(id='"'),
+            delta(id="\\"),
+            delta(id='\\", \\'),
+            delta(id=7),
+            delta().replace(b": ", b":"),
+            delta()[:-1],
+            delta()[1:],
+            delta()[:40],
+            delta() + b" ",
+            b'{"kind": "audio", "id": "7", "n": 0, "data": "QUJD"}',
+        ],
+    )
+    def test_unlike(self, text):
+        """What differs elsewhere, or could be read in two ways, is to be parsed."""
+        assert Envelope(delta(), b"data", b"id").value_in(text) is None
+
+    def test_nothing_that_runs(self):
+        """Without a string that runs, or with it behind the value, all else stays the same."""
+        for key in (b"none", b"last"):
+            envelope = Envelope(delta(last="x"), b"data", key)
+            assert envelope.value_in(delta(last="x", data="AAAA")) == b"AAAA"
+            assert envelope.value_in(delta(last="y")) is None
+            assert envelope.value_in(delta(last="x", id="8")) is None
+
+    @given(
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "id": st.text(max_size=4),
+                "kind": st.sampled_from(["audio", "data", "id"]),
+                "n": st.integers(0, 2),
+                "data": st.sampled_from(["", "QUJD", 'a", "b": "c', "\\"]),
+                "more": st.none(),
+            },
+        ),
+        st.booleans(),
+    )
+    def test_agrees_with_the_parser(self, fields, is_ascii):
+        """What is known again and can be decoded is what the parser would find."""
+        text = json.dumps(json.loads(delta(**fields)), ensure_ascii=is_ascii).encode()
+        value = Envelope(delta(), b"data", b"id").value_in(text)
+        if value is None:
+            return
+        try:
+            decode_base64(value)
+        except UnexpectedReply:
+            return
+        read = json.loads(text)
+        assert read == {**json.loads(delta()), "id": read["id"], "data": bytes(value).decode()}

@@ -488,6 +488,56 @@ def test_the_long_text_is_not_parsed(monkeypatch):
     assert seen[0] < 200
 
 
+def test_what_is_like_the_last_is_not_parsed(monkeypatch):
+    """After the first delta those are not parsed that differ in their id and audio alone."""
+    talk = session()
+    outputs(talk, delta(SAMPLES[:100]))
+    monkeypatch.setattr(realtime, "parsed", None)
+    following = delta(SAMPLES[100:]).replace(b"event_x", b"event_12")
+    assert outputs(talk, following) == [AudioData(SAMPLES[100:])]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(sorted(forms(b""))),
+            st.sampled_from(["resp_1", "resp_2"]),
+            st.booleans(),
+        ),
+        max_size=8,
+    )
+)
+def test_deltas_of_different_forms_in_turn(told_in):
+    """Whatever came before it, a delta is read as if it came first."""
+    talk, expected, ended = session(), [], set()
+    for number, (form, response, is_over) in enumerate(told_in):
+        data = SAMPLES[number * 20 : number * 20 + 20]
+        message = forms(data)[form].replace(b"resp_1", response.encode())
+        found = outputs(talk, message)
+        assert found == ([] if response in ended else outputs(session(), message))
+        expected.append(found)
+        if is_over:
+            outputs(talk, done(response))
+            ended.add(response)
+
+
+@pytest.mark.parametrize("text", ["AAA", "A", "====", "\u00e9", "QUJD ", 'AAAA","x":"AAAA'])
+def test_wrong_base64_after_audio(text):
+    """A delta like the last, but for what is no base64, is refused, or read as what it is."""
+    talk = session()
+    outputs(talk, delta(b"ab"))
+    good = delta(b"ab")
+    message = good.replace(b'"delta":"YWI="', f'"delta":"{text}"'.encode())
+    assert message != good
+    if "x" in text:
+        assert outputs(talk, message) == [AudioData(bytes(2))]
+        assert outputs(talk, good) == [AudioData(b"\0a")]
+        return
+    with pytest.raises(UnexpectedReply):
+        outputs(talk, message)
+    assert outputs(talk, good) == [AudioData(b"ab")]
+
+
 @pytest.mark.parametrize("text", [b' {"a": "\xc3\xa9"}\r\n', b'\xef\xbb\xbf{"a": "\xc3\xa9"}'])
 def test_any_json_is_read(text):
     """White space around a message and a byte order mark before it change nothing."""

@@ -8,7 +8,7 @@ service has answered. The one end of a session is ``session.finished``.
 from __future__ import annotations
 
 import json
-import uuid
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
@@ -17,6 +17,7 @@ from vivavoce.authoring import (
     AudioData,
     DuplexExchange,
     Encoding,
+    Envelope,
     Event,
     Facts,
     Failed,
@@ -93,6 +94,7 @@ class RealtimeExchange(DuplexExchange):
         self._commits = 0
         self._taken_commits = 0
         self._torn = b""
+        self._usual: tuple[Envelope, str] | None = None
         self._speaking: set[str] = set()
         self._ended: set[str] = set()
         self._audible: set[str] = set()
@@ -145,7 +147,7 @@ class RealtimeExchange(DuplexExchange):
 
     def _message(self, kind: str, **fields: object) -> str:
         # The form of the ids is that of the official client; the page only asks for one.
-        message = {"event_id": f"event_{uuid.uuid4().hex}", "type": kind, **fields}
+        message = {"event_id": f"event_{os.urandom(16).hex()}", "type": kind, **fields}
         return _as_json(message)
 
     def _append(self, text: str) -> str:
@@ -204,22 +206,40 @@ class RealtimeExchange(DuplexExchange):
         return ()
 
     def _read(self, data: bytes) -> Sequence[Output]:
+        if (outputs := self._read_as_usual(data)) is not None:
+            return outputs
         if _AUDIO in data and (cut := cut_string(data, b"delta")) is not None:
             message = parsed(cut[1])
             if message.get("type") == "response.audio.delta" and message.get("delta") == "":
-                return self._audio(message, decode_base64(cut[0]))
+                # Those that follow mostly differ from it in their own id and the audio alone.
+                response = _response_named(message)
+                self._usual = Envelope(data, b"delta", b"event_id"), response
+                return self._audio(response, decode_base64(cut[0]))
         message = parsed(data)
         kind = message.get("type")
         if kind == "response.audio.delta":
             delta = message.get("delta")
             text = delta if isinstance(delta, str) else ""
-            return self._audio(message, decode_base64(text.encode("ascii", "replace")))
+            audio = decode_base64(text.encode("ascii", "replace"))
+            return self._audio(_response_named(message), audio)
         handle = self._handlers.get(str(kind))
         return () if handle is None else handle(self, message)
 
-    def _audio(self, message: Mapping[str, Any], data: bytes) -> Sequence[Output]:
+    def _read_as_usual(self, data: bytes) -> Sequence[Output] | None:
+        """Read a message that is like the last one with audio; None where it is not."""
+        if self._usual is None:
+            return None
+        envelope, response = self._usual
+        if (text := envelope.value_in(data)) is None:
+            return None
+        try:
+            audio = decode_base64(text)
+        except UnexpectedReply:
+            return None  # it is another message, or what is wrong with it is told by the parser
+        return self._audio(response, audio)
+
+    def _audio(self, response: str, data: bytes) -> Sequence[Output]:
         self._has_begun = True
-        response = str(message.get("response_id", ""))
         if response in self._ended or not data:
             return ()  # what comes late of a response that has ended is not of the next
         self._audible.add(response)
@@ -310,6 +330,10 @@ class RealtimeExchange(DuplexExchange):
         "session.finished": _finished,
         "error": _error,
     }
+
+
+def _response_named(message: Mapping[str, Any]) -> str:
+    return str(message.get("response_id", ""))
 
 
 def _response_of(message: Mapping[str, Any]) -> Mapping[str, Any]:
