@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import threading
 import time
@@ -10,11 +11,17 @@ import traceback
 from contextlib import contextmanager
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from websockets import exceptions as ws
+from websockets.client import ClientProtocol
 from websockets.datastructures import Headers
 from websockets.frames import Close
 from websockets.http11 import Response
+from websockets.protocol import State
 from websockets.sync.server import serve
+from websockets.uri import parse_uri
+from websockets.utils import accept_key
 
 from vivavoce.errors import (
     ConnectFailed,
@@ -460,6 +467,122 @@ class TestUnreadable:
 
         with pytest.raises(UnexpectedReply, match="1009"):
             face.run(scenario())
+
+
+def frame(opcode, data, *, is_final=True):
+    head = bytes([opcode | (0x80 if is_final else 0)])
+    if len(data) < 126:
+        return head + bytes([len(data)]) + data
+    if len(data) < 1 << 16:
+        return head + b"\x7e" + len(data).to_bytes(2, "big") + data
+    return head + b"\x7f" + len(data).to_bytes(8, "big") + data
+
+
+class Line(asyncio.Transport):
+    """What a connection writes to; what it was told to do is noted."""
+
+    def __init__(self):
+        super().__init__()
+        self.written = b""
+
+    def set_write_buffer_limits(self, *_limits):
+        pass
+
+    def pause_reading(self):
+        pass
+
+    def write(self, data):
+        self.written += data
+
+    def can_write_eof(self):
+        return False
+
+    def close(self):
+        pass
+
+    def abort(self):
+        pass
+
+
+async def read_in_cuts(stream, sizes):
+    """Return what a connection makes of a reply to its handshake and *stream*, cut anywhere."""
+    protocol = ClientProtocol(parse_uri("ws://localhost/"), max_size=1 << 20)
+    connection = websocket._AsyncConnection(protocol, ping_interval=None)
+    line = Line()
+    connection.connection_made(line)
+    request = protocol.connect()
+    protocol.send_request(request)
+    reply = (
+        "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
+        f"sec-websocket-accept: {accept_key(request.headers['sec-websocket-key'])}\r\n\r\n"
+    )
+    connection.send_data()
+    line.written = b""
+    unread = reply.encode() + stream
+    for size in itertools.cycle(sizes):
+        if not unread:
+            break
+        room = connection.get_buffer(-1)
+        count = min(size, len(room), len(unread))
+        assert count
+        room[:count] = unread[:count]
+        unread = unread[count:]
+        connection.buffer_updated(count)
+    return connection, line
+
+
+FRAMES = st.one_of(
+    st.tuples(
+        st.sampled_from([TEXT, BINARY]),
+        st.sampled_from([0, 1, 2, 125, 126, 127, 300, 32_754, 32_755, 32_768, 65_535, 65_536]),
+        st.integers(0, 3),
+    ),
+    st.tuples(st.sampled_from([PING, PONG]), st.integers(0, 125), st.just(0)),
+)
+
+
+@given(
+    st.lists(FRAMES, max_size=6),
+    st.lists(st.sampled_from([1, 2, 3, 4, 7, 13, 1000, 1 << 15]), min_size=1, max_size=4),
+    st.booleans(),
+)
+@settings(max_examples=200, deadline=None)
+def test_frames_in_any_cut(frames, sizes, is_closed):
+    """Messages are the same however they are cut, split into frames and mixed with others."""
+    sizes = [*sizes, 1000] if sum(size for _, size, _ in frames) > 5000 else sizes
+    stream, expected, pings = b"", [], 0
+    for number, (opcode, size, splits) in enumerate(frames):
+        data = bytes([65 + number]) * size
+        if opcode in (PING, PONG):
+            stream += frame(opcode, data)
+            pings += opcode == PING
+            continue
+        part = size // (splits + 1)
+        for split in range(splits):
+            stream += frame(0 if split else opcode, data[:part], is_final=False)
+            stream += frame(PING, b"between")
+            pings += 1
+            data = data[part:]
+        stream += frame(0 if splits else opcode, data)
+        expected.append(MessageReceived(bytes([65 + number]) * size, opcode == TEXT))
+    if is_closed:
+        stream += frame(CLOSE, b"\x03\xe9away") + b"what nobody reads" * 9
+    connection, line = asyncio.run(read_in_cuts(stream, sizes))
+    assert list(connection.messages) == expected
+    assert connection.protocol.state is (State.CLOSING if is_closed else State.OPEN)
+    # Masked by the client: opcodes are seen, and the lengths of what is echoed.
+    assert line.written.count(b"\x8a") >= pings
+    if is_closed:
+        assert connection.protocol.close_rcvd == Close(1001, "away")
+
+
+@pytest.mark.parametrize("size", [1000, 1 << 15])
+def test_what_belongs_to_a_message_begun(size):
+    """A whole message among the fragments of another breaks the protocol."""
+    stream = frame(TEXT, b"a", is_final=False) + frame(TEXT, b"b")
+    connection, _ = asyncio.run(read_in_cuts(stream, [size]))
+    assert not connection.messages
+    assert connection.protocol.close_sent.code == 1002
 
 
 class TestLimits:

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
+import select
 import socket
 import ssl
+import sys
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -57,6 +60,12 @@ _THREAD_LIMIT_S = 1.0
 # More than this many that nobody has read yet, and no more is read from the network.
 _HELD_MAX_MESSAGES = 16
 _READ_MAX_BYTES = 32 * 1024
+# Of a frame's head (RFC 6455, section 5.2): its first byte where it is a whole message, and of
+# the second byte the mask's bit and what says how the size is written.
+_WHOLE_TEXT, _WHOLE_BINARY = 0x81, 0x82
+_RESERVED, _MASKED = 0x70, 0x80
+_SIZE_MAX, _SIZE_IN_2 = 125, 126
+_HEAD_MAX_BYTES = 14
 # What is said within this time, and is not more than this, goes together.
 _TOGETHER_S = 0.001
 _UNSENT_MAX_BYTES = 64 * 1024
@@ -195,12 +204,37 @@ class _SyncConnector(sync_client.reconnect):
         return exc
 
 
+def _is_readable(sock: socket.socket) -> bool:
+    """Whether reading would not wait; looked at without a turn of the loop."""
+    if not hasattr(select, "poll"):
+        return bool(select.select([sock], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _frame(room: memoryview, at: int, end: int) -> tuple[int, int] | None:
+    """Return where the payload of the frame at *at* begins and ends; None if its head is torn."""
+    if end - at < 2:
+        return None
+    size = room[at + 1] & ~_MASKED
+    begin = at + 2
+    if size > _SIZE_MAX:
+        begin += 2 if size == _SIZE_IN_2 else 8
+        size = int.from_bytes(room[at + 2 : begin], "big")
+    if room[at + 1] >= _MASKED:
+        begin += 4
+    return None if begin > end else (begin, begin + size)
+
+
 class _AsyncConnection(async_client.ClientConnection, asyncio.BufferedProtocol):
     """
     Hands over whole messages, and ends as soon as the last word is said.
 
     The library's ``recv`` and ``send`` can do more than is needed here, and a stream of audio
-    pays for it with each message. Handshake, frames, pings and closing are the library's.
+    pays for it with each message. So frames that are each a whole message are read here, by far
+    the most; handshake, other frames, pings and closing are the library's. It gets those whole,
+    one behind the other, and so never knows that there were others between.
     A buffered protocol, since for others the loop makes 256 KB for each read, and cuts them.
 
     Once either side has sent its close code the library waits for the peer to cut the
@@ -216,14 +250,69 @@ class _AsyncConnection(async_client.ClientConnection, asyncio.BufferedProtocol):
         self._is_lost = False
         self._waiter = Waiter()
         self._room = memoryview(bytearray(_READ_MAX_BYTES))
+        # Bytes of a torn frame at the begin of the room.
+        self._torn_bytes = 0
+        # Bytes yet to come of a frame that is the library's.
+        self._others_bytes = 0
+        self._head_end = b""
+        limit = self.protocol.max_message_size
+        room = _READ_MAX_BYTES - _HEAD_MAX_BYTES
+        self._plain_max_bytes = room if limit is None else min(room, limit)
         self._unsent_bytes = 0
         self._unsent_since: float | None = None
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's name
-        return self._room
+        return self._room[self._torn_bytes :]
 
     def buffer_updated(self, nbytes: int) -> None:
-        self.data_received(self._room[:nbytes])  # type: ignore[arg-type]
+        room, end = self._room, self._torn_bytes + nbytes
+        at = self._read_head(end) if self.protocol.state is State.CONNECTING else 0
+        while at < end:
+            if self._others_bytes or self.protocol.state is not State.OPEN:
+                at += self._hand_on(at, end)
+                continue
+            span = _frame(room, at, end)
+            if span is None:
+                if not room[at] & _RESERVED:
+                    break
+                # Nothing that ends can come of it; the library says why without waiting for more.
+                self._others_bytes = sys.maxsize
+                continue
+            begin, stop = span
+            if not self._is_plain(room[at], room[at + 1], stop - begin):
+                self._others_bytes = stop - at
+            elif stop > end:
+                break
+            else:
+                self._hold(bytes(room[begin:stop]), is_text=room[at] == _WHOLE_TEXT)
+                at = stop
+        self._torn_bytes = end - at
+        if at and self._torn_bytes:
+            room[: self._torn_bytes] = room[at:end]
+
+    def _read_head(self, end: int) -> int:
+        """Give the library the reply to the handshake, and nothing behind it; return its size."""
+        seen = self._head_end + self._room[:end]
+        blank = seen.find(b"\r\n\r\n")
+        size = end if blank < 0 else blank + 4 - len(self._head_end)
+        self._head_end = seen[-3:]
+        self.data_received(self._room[:size])  # type: ignore[arg-type]
+        return size
+
+    def _hand_on(self, at: int, end: int) -> int:
+        """Give the library what belongs to it from *at* on; return how many bytes."""
+        if self.protocol.state is State.OPEN:
+            end = min(end, at + self._others_bytes)
+            self._others_bytes -= end - at
+        self.data_received(self._room[at:end])  # type: ignore[arg-type]
+        return end - at
+
+    def _is_plain(self, kind: int, second: int, size: int) -> bool:
+        """Whether a frame is a whole message that the library would only hand on."""
+        is_begun = self.protocol.current_size is not None
+        is_masked = second >= _MASKED
+        fits = size <= self._plain_max_bytes
+        return kind in (_WHOLE_TEXT, _WHOLE_BINARY) and fits and not is_masked and not is_begun
 
     def process_event(self, event: LibraryEvent) -> None:
         if not isinstance(event, Frame) or event.opcode not in DATA_OPCODES:
@@ -238,7 +327,10 @@ class _AsyncConnection(async_client.ClientConnection, asyncio.BufferedProtocol):
         if self._begun:
             data = bytes(self._begun) + data
             self._begun.clear()
-        self.messages.append(MessageReceived(data, self._is_text))
+        self._hold(data, is_text=self._is_text)
+
+    def _hold(self, data: bytes, *, is_text: bool) -> None:
+        self.messages.append(MessageReceived(data, is_text))
         if len(self.messages) > _HELD_MAX_MESSAGES and not self._is_held_back:
             self._is_held_back = True
             self.transport.pause_reading()
@@ -267,12 +359,21 @@ class _AsyncConnection(async_client.ClientConnection, asyncio.BufferedProtocol):
             TimeoutError: If it did not come in time.
         """
         end = None if timeout_s is None else self.loop.time() + timeout_s
+        if timeout_s == 0 and not self.messages and not self._may_have_more():
+            raise TimeoutError
         while not self.messages:
             if self._is_lost:
                 raise self.close_exc
             self._send_unsent()
             await self._waiter.wait(end)
         return self.take()
+
+    def _may_have_more(self) -> bool:
+        """Whether there may be something that the loop has not read yet; what is unsent goes."""
+        self._send_unsent()
+        if self._is_lost or self.transport.is_closing():
+            return True
+        return _is_readable(self.transport.get_extra_info("socket"))
 
     async def say(self, data: str | bytes) -> None:
         """
@@ -375,6 +476,12 @@ class _SyncConnection(sync_client.ClientConnection):
             self.socket.shutdown(socket.SHUT_RDWR)
 
 
+@functools.lru_cache(maxsize=16)
+def _address(url: str) -> Address:
+    """Return where *url* leads, if a credential may be sent there; sessions are mostly of one."""
+    return check_address(url, secure="wss", plain="ws")
+
+
 def _options(call: WebSocketCall, address: Address) -> dict[str, Any]:
     options: dict[str, Any] = {
         "additional_headers": reveal_headers(call.headers),
@@ -427,7 +534,7 @@ class AsyncWebSocket:
             HandshakeRefused: If it is answered with another status than 101.
             ConnectFailed: If there is no connection.
         """
-        address = check_address(call.url, secure="wss", plain="ws")
+        address = _address(call.url)
         options = _options(call, address)
         with translated(address, call.headers):
             async with asyncio.timeout(timeout_s):
@@ -494,7 +601,7 @@ class BlockingWebSocket:
     @classmethod
     async def open(cls, call: WebSocketCall, timeout_s: float | None) -> BlockingWebSocket:
         """Connect, shake hands, send the first messages; see :meth:`AsyncWebSocket.open`."""
-        address = check_address(call.url, secure="wss", plain="ws")
+        address = _address(call.url)
         options = _options(call, address)
         with translated(address, call.headers):
             connector = _SyncConnector(
