@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from vivavoce._suggest import did_you_mean, nearest
 from vivavoce.audio.result import container_of
@@ -151,6 +151,38 @@ def make_utterance(text: str, wishes: Mapping[str, Any], voice: str | None) -> U
     )
 
 
+@frozen(kw_only=True)
+class _Planned:
+    """
+    How a session was planned.
+
+    Attributes:
+        said: The wishes, written out: they are the same only if that is, since ``1 == True``.
+        wishes: Kept also for what is written as its address, which is no other's while it lives.
+        utterance: What became of the wishes.
+        found: What was found out besides, and may be otherwise the next time.
+        plan: Without refusals.
+    """
+
+    said: str
+    wishes: Mapping[str, Any]
+    utterance: Utterance
+    found: tuple[object, ...]
+    plan: Plan
+
+
+def _found(chosen: Chosen, region: str | None) -> tuple[object, ...]:
+    # As a tuple, which compares what is the same object without looking into it.
+    return chosen.voice, chosen.model, chosen.region, chosen.decision, region
+
+
+def _is_same_wish(left: Plan, right: Plan) -> bool:
+    """Whether two plans are of the same wishes, also where ``1 == True``."""
+    if left is right:
+        return True
+    return left.utterance == right.utterance and repr(left.utterance) == repr(right.utterance)
+
+
 class ClientCore:
     """
     What both faces share: finding the provider, planning, making runs. No I/O.
@@ -207,21 +239,20 @@ class ClientCore:
         self._book: VoiceBook | None = None
         self._is_closed = False
         self._warm: list[NativeSession] = []
-        self._last_session: tuple[tuple[Utterance, Chosen, str | None], Plan] | None = None
+        self._last_session: _Planned | None = None
 
     def plan(self, text: str, wishes: Mapping[str, Any]) -> Plan:
         """Return how *text* would be spoken; refusals are in it."""
-        return self._plan(text, wishes, is_session=False)
-
-    def _plan(self, text: str, wishes: Mapping[str, Any], *, is_session: bool) -> Plan:
         self._check_open()
         utterance = make_utterance(text, wishes, self.selector.voice)
         region = self.settings.region_for(self.info, self._region)
         chosen = self._choose(utterance, region)
-        wish = utterance, chosen, region
-        if is_session and self._last_session is not None and self._last_session[0] == wish:
-            return self._last_session[1]
-        plan = make_plan(
+        return self._plan(utterance, chosen, region, is_session=False)
+
+    def _plan(
+        self, utterance: Utterance, chosen: Chosen, region: str | None, *, is_session: bool
+    ) -> Plan:
+        return make_plan(
             evolve(utterance, voice=chosen.voice) if chosen.decision is not None else utterance,
             self.info,
             chosen.model,
@@ -230,10 +261,6 @@ class ClientCore:
             is_session=is_session,
             of_voice=chosen.decision,
         )
-        if is_session and not plan.errors:
-            # A conversation opens one session after the other, with the same wishes.
-            self._last_session = wish, plan
-        return plan
 
     def _choose(self, utterance: Utterance, region: str | None) -> Chosen:
         return choose_voice(
@@ -272,7 +299,29 @@ class ClientCore:
 
     def session_plan(self, wishes: Mapping[str, Any]) -> Plan:
         """Return how text that comes piece by piece would be spoken; refusals are in it."""
-        return self._plan("", wishes, is_session=True)
+        self._check_open()
+        region = self.settings.region_for(self.info, self._region)
+        # A conversation opens one session after the other, with the same wishes.
+        last = self._last_session
+        is_same = last is not None and last.said == repr(wishes) and last.wishes == wishes
+        if last is not None and is_same:
+            utterance = last.utterance
+        else:
+            utterance = make_utterance("", wishes, self.selector.voice)
+        chosen = self._choose(utterance, region)
+        if last is not None and is_same and last.found == _found(chosen, region):
+            return last.plan
+        plan = self._plan(utterance, chosen, region, is_session=True)
+        # Marks may be an iterator, which is used up.
+        if not plan.errors and "marks" not in wishes:
+            self._last_session = _Planned(
+                said=repr(wishes),
+                wishes=dict(wishes),
+                utterance=utterance,
+                found=_found(chosen, region),
+                plan=plan,
+            )
+        return plan
 
     def session(self, plan: Plan) -> SessionRun:
         """Return a session for *plan*, not opened, or raise its first refusal."""
@@ -322,7 +371,7 @@ class ClientCore:
     async def opened_session(self, plan: Plan) -> SessionRun:
         """Return an open session for *plan*: one opened ahead, if it is good, or a new one."""
         plan.check()
-        for run in [run for run in self._warm if run.plan.utterance == plan.utterance]:
+        for run in [run for run in self._warm if _is_same_wish(run.plan, plan)]:
             try:
                 self._warm.remove(run)
             except ValueError:

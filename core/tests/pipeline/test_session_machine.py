@@ -37,6 +37,7 @@ from vivavoce.authoring import (
     Marks,
     MessageReceived,
     NoAudio,
+    Option,
     PeerClosed,
     ProviderUnavailable,
     SendMessage,
@@ -342,6 +343,7 @@ class World:
         format_="pcm",
         sample_rate_hz=None,
         plugins=(),
+        options=(),
         **limits,
     ):
         capabilities = attrs.evolve(FAKE_CAPABILITIES, stream_in=yes())
@@ -354,7 +356,8 @@ class World:
             def session(self, request):
                 return exchange(request)
 
-        fake.info = attrs.evolve(fake.info, synthesizer=Duplex)
+        models = tuple(attrs.evolve(card, options=options) for card in fake.info.models)
+        fake.info = attrs.evolve(fake.info, synthesizer=Duplex, models=models)
         self.runtime = MemoryRuntime()
         self.ears = Ears()
         none = {"first_audio_s": None, "between_chunks_s": None, "connect_s": None}
@@ -1437,6 +1440,54 @@ def test_a_session_opened_ahead_is_used_once():
     assert second._request.conversation is not ahead
     Running(first.send("One.")).result()
     assert ahead.sent == ["hello", "One."]
+
+
+def test_the_same_wishes_are_planned_once():
+    """Sessions with the same wishes share a plan; with others they do not."""
+    core = World().core
+    plan = core.session_plan({"rate": 1.5})
+    assert core.session_plan({"rate": 1.5}) is plan
+    assert core.session_plan({"rate": 1.6}) is not plan
+    assert core.session_plan({"rate": 1.5}) == plan
+    assert core.session_plan({"rate": 1.5, "format": "mulaw"}).target != plan.target
+
+
+@pytest.mark.parametrize(("good", "bad"), [(True, 1), (False, 0)])
+def test_what_is_equal_is_not_the_same(good, bad):
+    """A wish that equals the last one, but is of another type, is looked at anew."""
+    core = World(options=(Option(name="loud", meaning="", type=bool),)).core
+    assert not core.session_plan({"options": {"loud": good}}).errors
+    assert core.session_plan({"options": {"loud": bad}}).errors
+    assert not core.session_plan({"options": {"loud": good}}).errors
+
+
+def test_a_wish_that_changes():
+    """A mapping of options that its owner changes is looked at anew."""
+    core = World(options=(Option(name="loud", meaning="", type=bool),)).core
+    options = {"loud": True}
+    assert core.session_plan({"options": options}).utterance.options == {"loud": True}
+    options["loud"] = False
+    assert core.session_plan({"options": options}).utterance.options == {"loud": False}
+
+
+def test_marks_that_are_used_up():
+    """Marks given as an iterator are not taken for asked again once it is at its end."""
+    core = World().core
+    marks = iter([])
+    plan = core.session_plan({"marks": marks})
+    assert core.session_plan({"marks": marks}) is not plan
+
+
+def test_one_opened_ahead_with_equal_wishes():
+    """A session opened ahead is for the same wishes, not for such as are equal to them."""
+    world = World(options=(Option(name="speed", meaning="", type=float),))
+    plans = [world.core.session_plan({"options": {"speed": speed}}) for speed in (1, 1.0)]
+    Running(world.core.prewarm(plans[0])).result()
+    ahead = world.live
+    other = Running(world.core.opened_session(plans[1])).result()
+    assert other._request.conversation is not ahead
+    same = Running(world.core.opened_session(attrs.evolve(plans[0]))).result()
+    assert same._request.conversation is ahead
 
 
 @pytest.mark.parametrize("how", ["closed", "ended", "failed", "over"])
