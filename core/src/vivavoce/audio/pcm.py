@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 FULL_SCALE = 32768
-_BLOCK_BYTES = 1 << 16
+_BLOCK_BYTES = 1 << 11
 _SILENT_BYTE = {Encoding.PCM_S16LE: b"\x00", Encoding.MULAW: b"\xff", Encoding.ALAW: b"\xd5"}
 
 
@@ -98,7 +98,7 @@ def is_audible(pcm: bytes, threshold: int = 16) -> bool:
 
     The default, 16, is -66 dBFS: dither and codec noise stay below it.
     """
-    # Block by block: speech answers in its first tenth of a second.
+    # Block by block: speech answers in its first hundredth of a second.
     for begin in range(0, len(pcm), _BLOCK_BYTES):
         samples = samples_of(pcm[begin : begin + _BLOCK_BYTES])
         if samples and (max(samples) > threshold or min(samples) < -threshold):

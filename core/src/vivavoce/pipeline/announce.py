@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from typing import Any
 
 from vivavoce.model.report import Report
 from vivavoce.pipeline.plan import Plan
@@ -30,18 +32,21 @@ class Announcer:
         """Announce the beginning."""
         self._tell("vivavoce_synthesis_started", plan=self._plan)
 
-    def finished(self, report: Report) -> None:
+    def finished(self, report: Callable[[], Report]) -> None:
         """Announce the end, complete or cancelled."""
         self._tell("vivavoce_synthesis_finished", plan=self._plan, report=report)
 
-    def failed(self, report: Report, error: BaseException) -> None:
+    def failed(self, report: Callable[[], Report], error: BaseException) -> None:
         """Announce a failure."""
         self._tell("vivavoce_synthesis_failed", plan=self._plan, report=report, error=error)
 
-    def _tell(self, hook: str, **values: object) -> None:
+    def _tell(self, hook: str, **values: Any) -> None:
         # One by one: pluggy's own call stops at the first that raises, and the
         # observers after it would hear nothing.
-        for implementation in reversed(getattr(self._registry.hook, hook).get_hookimpls()):
+        implementations = getattr(self._registry.hook, hook).get_hookimpls()
+        if implementations and "report" in values:
+            values["report"] = values["report"]()  # made for nobody otherwise
+        for implementation in reversed(implementations):
             arguments = [values[name] for name in implementation.argnames]
             try:
                 implementation.function(*arguments)

@@ -457,9 +457,10 @@ class SpeechRun:
         )
 
     def _take_facts(self, request: _Request, facts: Facts) -> None:
-        request_id = self._without_secrets(facts.request_id or "")
-        if request_id and request_id not in self._request_ids:
-            self._request_ids.append(request_id)
+        if facts.request_id:
+            request_id = self._without_secrets(facts.request_id)
+            if request_id not in self._request_ids:
+                self._request_ids.append(request_id)
         if facts.usage:
             request.usage = facts.usage
         for text in facts.warnings:
@@ -535,7 +536,8 @@ class SpeechRun:
             self._convert(changed.data, changed.marks)
 
     def _convert(self, data: bytes, marks: tuple[Mark, ...]) -> None:
-        self._held_marks += marks
+        if marks:
+            self._held_marks += marks
         start_s = self._given_s
         self._given_bytes += len(data)
         converted = self._stage.feed(data)
@@ -543,11 +545,15 @@ class SpeechRun:
             self._give(converted, start_s)
 
     def _give(self, data: bytes, start_s: float | None = None) -> None:
-        if self._first_audio_s is None and self._started_s is not None:
-            self._first_audio_s = self._runtime.now() - self._started_s
+        if self._first_audio_s is None:
+            self._note_first_audio()
         marks, self._held_marks = self._held_marks, ()
         at_s = self._given_s if start_s is None else start_s
         self._ready.append(Chunk(data=data, start_s=at_s, marks=marks))
+
+    def _note_first_audio(self) -> None:
+        if self._started_s is not None:
+            self._first_audio_s = self._runtime.now() - self._started_s
 
     # Limits
 
@@ -607,7 +613,7 @@ class SpeechRun:
             )
         if isinstance(error, Exception):
             self._end, self._ended_s = End.FAILED, self._runtime.now()
-            self._announcer.failed(self.report, error)
+            self._announcer.failed(lambda: self.report, error)
         else:
             # Ctrl-C, or the caller's task was cancelled: nobody failed.
             self._finish(End.CANCELLED)
@@ -621,7 +627,7 @@ class SpeechRun:
         self._end = end
         self._ended_s = self._runtime.now() if self._started_s is not None else None
         if self._started_s is not None:
-            self._announcer.finished(self.report)
+            self._announcer.finished(lambda: self.report)
 
     async def _drop_request(self) -> None:
         request, self._request = self._request, None

@@ -8,6 +8,7 @@ last is heard. Text may be given by one task or thread while another reads.
 
 from __future__ import annotations
 
+import math
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
@@ -34,6 +35,7 @@ from vivavoce.model.timing import Mark
 from vivavoce.pipeline.middleware import Middleware
 from vivavoce.pipeline.plan import Plan
 from vivavoce.pipeline.run import SpeechRun, duration_s
+from vivavoce.settings import Timeouts
 from vivavoce.text.segment import Segment, Segmenter
 from vivavoce.text.speakable import check_characters, has_speakable
 from vivavoce.transport.base import Channel, Conversation, Job, Runtime
@@ -289,6 +291,7 @@ class NativeSession(SharedRun, SessionRun):
         self._is_flushed = False
         self._is_finishing = False
         self._first_sent_s: float | None = None
+        self._carefree_s = _carefree_s(self._timeouts)
 
     # What is given
 
@@ -424,6 +427,15 @@ class NativeSession(SharedRun, SessionRun):
         finally:
             self._is_busy = False
 
+    async def _fill(self) -> None:
+        """Go on until there is a chunk, or the end; never asked again by itself but by _lost."""
+        try:
+            self._check_total()
+            while not self._ready and self._end is None:
+                await self._step()
+        except BaseException as error:  # noqa: BLE001 - _fail raises it, in its turn
+            await self._fail(error)
+
     async def _step(self) -> None:
         if self._gate is not None:
             await self._wait_at_gate()
@@ -489,15 +501,11 @@ class NativeSession(SharedRun, SessionRun):
             self._owed_since = self._runtime.now()
         super()._take_audio(request, data)
 
-    def _give(self, data: bytes, start_s: float | None = None) -> None:
-        is_first = self._first_audio_s is None
-        super()._give(data, start_s)
-        if is_first and self._first_sent_s is not None:
+    def _note_first_audio(self) -> None:
+        super()._note_first_audio()
+        if self._first_sent_s is not None:
             # Counted from the first text: until then nobody waits for audio.
             self._first_audio_s = self._runtime.now() - self._first_sent_s
-
-    async def _go_on_after(self, error: VivavoceError) -> bool:  # noqa: ARG002 - for others
-        return False  # a session is not asked again by itself but as _lost does
 
     async def _lost(self, conversation: Conversation, error: VivavoceError) -> None:
         """
@@ -626,10 +634,13 @@ class NativeSession(SharedRun, SessionRun):
     # Limits
 
     def _patience_s(self) -> float:
+        now = self._runtime.now()
+        if now < self._asked_s + self._carefree_s:
+            return _LOOK_UP_S
         limit = self._limit()
         if limit is None:
             return _LOOK_UP_S
-        return max(0.0, min(_LOOK_UP_S, limit[1] - self._runtime.now()))
+        return max(0.0, min(_LOOK_UP_S, limit[1] - now))
 
     def _limit(self) -> tuple[str, float] | None:
         """Return the phase whose limit is nearest, and when it passes."""
@@ -672,6 +683,14 @@ class NativeSession(SharedRun, SessionRun):
 
     def _characters_of(self, request: Any) -> int:  # noqa: ARG002 - all that was given to it
         return self._sent_chars - self._characters
+
+
+def _carefree_s(timeouts: Timeouts) -> float:
+    """Return for how long, from when a chunk is asked for, no limit can cut a wait short."""
+    if timeouts.total_s is not None:
+        return 0.0
+    limits = [s for s in (timeouts.first_audio_s, timeouts.between_chunks_s) if s is not None]
+    return min(limits, default=math.inf) - _LOOK_UP_S
 
 
 def _asked(exchange: DuplexExchange, what: str, text: str) -> list[SendMessage]:
