@@ -696,12 +696,8 @@ def _carefree_s(timeouts: Timeouts) -> float:
 def _asked(exchange: DuplexExchange, what: str, text: str) -> list[SendMessage]:
     if what == "send":
         return list(exchange.send(text))
-    ways: dict[str, Callable[[], Iterable[SendMessage]]] = {
-        "flush": exchange.flush,
-        "clear": exchange.clear,
-        "finish": exchange.finish,
-    }
-    return list(ways[what]())
+    messages: Iterable[SendMessage] = getattr(exchange, what)()  # flush, clear or finish
+    return list(messages)
 
 
 class _Sentence:

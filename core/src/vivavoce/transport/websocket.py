@@ -24,6 +24,7 @@ from typing import Any
 
 from websockets import exceptions as ws
 from websockets.asyncio import client as async_client
+from websockets.datastructures import HeadersLike
 from websockets.frames import DATA_OPCODES, CloseCode, Frame, Opcode
 from websockets.protocol import Event as LibraryEvent
 from websockets.protocol import State
@@ -314,9 +315,27 @@ class _AsyncConnection(async_client.ClientConnection, asyncio.BufferedProtocol):
         fits = size <= self._plain_max_bytes
         return kind in (_WHOLE_TEXT, _WHOLE_BINARY) and fits and not is_masked and not is_begun
 
+    async def handshake(
+        self,
+        additional_headers: HeadersLike | None = None,
+        user_agent_header: str | None = None,
+    ) -> None:
+        """Shake hands as the library does, which sends and waits by means for more than this."""
+        request = self.request = self.protocol.connect()
+        request.headers.update(additional_headers or {})
+        if user_agent_header is not None:
+            request.headers.setdefault("User-Agent", user_agent_header)
+        self.protocol.send_request(request)
+        self.send_data()
+        while self.response is None and not self._is_lost:
+            await self._waiter.wait(None)
+        if self.protocol.handshake_exc is not None:
+            raise self.protocol.handshake_exc
+
     def process_event(self, event: LibraryEvent) -> None:
         if not isinstance(event, Frame) or event.opcode not in DATA_OPCODES:
             super().process_event(event)
+            self._waiter.wake()  # it may be the reply to the handshake
             return
         if event.opcode is not Opcode.CONT:
             self._is_text = event.opcode is Opcode.TEXT
@@ -573,8 +592,11 @@ class AsyncWebSocket:
         """Send one message, str as text and bytes as binary."""
         if self._is_closed:
             raise _after_close(self._address)
-        with translated(self._address, self._headers):
+        try:
             await self._connection.say(data)
+        except Exception:
+            with translated(self._address, self._headers):
+                raise
 
     async def close(self) -> None:
         """Cut the connection: no closing handshake, no wait for the peer."""
