@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from attrs import evolve, frozen
@@ -241,11 +241,16 @@ class ClientCore:
         self._warm: list[NativeSession] = []
         self._last_session: _Planned | None = None
 
+    @cached_property
+    def _asked_region(self) -> str | None:
+        """The region asked for, or None; a client stays where it first was."""
+        return self.settings.region_for(self.info, self._region)
+
     def plan(self, text: str, wishes: Mapping[str, Any]) -> Plan:
         """Return how *text* would be spoken; refusals are in it."""
         self._check_open()
         utterance = make_utterance(text, wishes, self.selector.voice)
-        region = self.settings.region_for(self.info, self._region)
+        region = self._asked_region
         chosen = self._choose(utterance, region)
         return self._plan(utterance, chosen, region, is_session=False)
 
@@ -300,7 +305,7 @@ class ClientCore:
     def session_plan(self, wishes: Mapping[str, Any]) -> Plan:
         """Return how text that comes piece by piece would be spoken; refusals are in it."""
         self._check_open()
-        region = self.settings.region_for(self.info, self._region)
+        region = self._asked_region
         # A conversation opens one session after the other, with the same wishes.
         last = self._last_session
         is_same = last is not None and last.said == repr(wishes) and last.wishes == wishes
@@ -390,7 +395,7 @@ class ClientCore:
 
     def synthesizer(self, plan: Plan) -> Synthesizer:
         """Return the provider object for the plan's region, made once, when first needed."""
-        region = self.settings.region_for(self.info, self._region)
+        region = self._asked_region
         if region is None and plan.region != next(iter(plan.model.regions), ""):
             region = plan.region  # where a voice of the user's lives
         if region not in self._synthesizers:
@@ -464,7 +469,7 @@ class ClientCore:
         """Return where a voice lives: elsewhere it would be taken for gone."""
         if booked is None or not booked.region:
             return None
-        asked = self.settings.region_for(self.info, self._region)
+        asked = self._asked_region
         if asked and asked != booked.region:
             msg = (
                 f"The voice {booked.id!r} lives in the region {booked.region!r} of "
@@ -489,7 +494,7 @@ class ClientCore:
             self.info,
             self.registry.customizer(self.info.name),
             model=self.model if self.selector.model is not None else None,
-            region=self.settings.region_for(self.info, self._region),
+            region=self._asked_region,
             book=self.book,
         )
 
@@ -505,7 +510,7 @@ class ClientCore:
             CredentialError: If it needs a credential and there is none.
         """
         self._check_open()
-        region = region or self.settings.region_for(self.info, self._region)
+        region = region or self._asked_region
         if region not in self._own_voices:
             # Loaded only here: most programs speak, and make no voices.
             from vivavoce.pipeline.customize import OwnVoices

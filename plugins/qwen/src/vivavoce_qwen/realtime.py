@@ -94,6 +94,7 @@ class RealtimeExchange(DuplexExchange):
         self._commits = 0
         self._taken_commits = 0
         self._torn = b""
+        self._last_delta: tuple[bytes, str] | None = None
         self._usual: tuple[Envelope, str] | None = None
         self._speaking: set[str] = set()
         self._ended: set[str] = set()
@@ -211,9 +212,8 @@ class RealtimeExchange(DuplexExchange):
         if _AUDIO in data and (cut := cut_string(data, b"delta")) is not None:
             message = parsed(cut[1])
             if message.get("type") == "response.audio.delta" and message.get("delta") == "":
-                # Those that follow mostly differ from it in their own id and the audio alone.
                 response = _response_named(message)
-                self._usual = Envelope(data, b"delta", b"event_id"), response
+                self._last_delta, self._usual = (data, response), None
                 return self._audio(response, decode_base64(cut[0]))
         message = parsed(data)
         kind = message.get("type")
@@ -226,9 +226,17 @@ class RealtimeExchange(DuplexExchange):
         return () if handle is None else handle(self, message)
 
     def _read_as_usual(self, data: bytes) -> Sequence[Output] | None:
-        """Read a message that is like the last one with audio; None where it is not."""
+        """
+        Read a message that is like the last one with audio; None where it is not.
+
+        Those that follow the first mostly differ from it in their own id and the audio alone.
+        """
         if self._usual is None:
-            return None
+            if self._last_delta is None:
+                return None
+            # Not before, since the first audio must not wait for it.
+            last, response = self._last_delta
+            self._usual = Envelope(last, b"delta", b"event_id"), response
         envelope, response = self._usual
         if (text := envelope.value_in(data)) is None:
             return None
