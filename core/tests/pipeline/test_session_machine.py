@@ -10,6 +10,7 @@ import threading
 import types
 from asyncio import CancelledError
 from collections import Counter, deque
+from math import inf
 from typing import ClassVar
 
 import attrs
@@ -161,7 +162,7 @@ class MemoryConversation:
         self.is_closed = False
 
     async def receive(self, timeout_s):
-        until = self.runtime.time_s + timeout_s
+        until = self.runtime.time_s + (inf if timeout_s is None else timeout_s)
         while True:
             if self.is_closed:
                 raise StreamStateError("This was closed.")

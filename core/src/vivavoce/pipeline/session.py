@@ -35,7 +35,6 @@ from vivavoce.model.timing import Mark
 from vivavoce.pipeline.middleware import Middleware
 from vivavoce.pipeline.plan import Plan
 from vivavoce.pipeline.run import SpeechRun, duration_s
-from vivavoce.settings import Timeouts
 from vivavoce.text.segment import Segment, Segmenter
 from vivavoce.text.speakable import check_characters, has_speakable
 from vivavoce.transport.base import Channel, Conversation, Job, Runtime
@@ -67,8 +66,6 @@ __all__ = [
 TextSource = Iterable[str] | AsyncIterable[str]
 """Text as it is made, such as the tokens of a language model."""
 
-# A send may come while a receive waits that had no limit; so none waits longer than this.
-_LOOK_UP_S = 0.5
 # Items between the maker of an emulated session and its reader. An item is a chunk of some
 # tenths of a second up to some seconds.
 _AHEAD = 32
@@ -291,7 +288,8 @@ class NativeSession(SharedRun, SessionRun):
         self._is_flushed = False
         self._is_finishing = False
         self._first_sent_s: float | None = None
-        self._carefree_s = _carefree_s(self._timeouts)
+        limits = (self._timeouts.first_audio_s, self._timeouts.between_chunks_s)
+        self._least_limit_s = min((s for s in limits if s is not None), default=math.inf)
 
     # What is given
 
@@ -633,14 +631,19 @@ class NativeSession(SharedRun, SessionRun):
 
     # Limits
 
-    def _patience_s(self) -> float:
+    def _patience_s(self) -> float | None:
+        """
+        Return how long to wait before the limits are to be looked at; None for ever.
+
+        A limit on audio passes its length after a chunk was asked for, at the earliest, and
+        that of text given while it is waited, its length after that.
+        """
         now = self._runtime.now()
-        if now < self._asked_s + self._carefree_s:
-            return _LOOK_UP_S
-        limit = self._limit()
-        if limit is None:
-            return _LOOK_UP_S
-        return max(0.0, min(_LOOK_UP_S, limit[1] - now))
+        until = self._asked_s + self._least_limit_s
+        if until <= now or self._timeouts.total_s is not None:
+            limit = self._limit()
+            until = min(now + self._least_limit_s, math.inf if limit is None else limit[1])
+        return None if until == math.inf else max(0.0, until - now)
 
     def _limit(self) -> tuple[str, float] | None:
         """Return the phase whose limit is nearest, and when it passes."""
@@ -683,14 +686,6 @@ class NativeSession(SharedRun, SessionRun):
 
     def _characters_of(self, request: Any) -> int:  # noqa: ARG002 - all that was given to it
         return self._sent_chars - self._characters
-
-
-def _carefree_s(timeouts: Timeouts) -> float:
-    """Return for how long, from when a chunk is asked for, no limit can cut a wait short."""
-    if timeouts.total_s is not None:
-        return 0.0
-    limits = [s for s in (timeouts.first_audio_s, timeouts.between_chunks_s) if s is not None]
-    return min(limits, default=math.inf) - _LOOK_UP_S
 
 
 def _asked(exchange: DuplexExchange, what: str, text: str) -> list[SendMessage]:
