@@ -31,6 +31,7 @@ from vivavoce.authoring import (
     TurnEnded,
     UnexpectedReply,
 )
+from vivavoce_contract import case as case_module
 from vivavoce_contract.case import Case
 from vivavoce_contract.contract import subject_of
 from vivavoce_contract.engine import examine
@@ -733,8 +734,11 @@ def _is_later(liar: Row) -> bool:
         for each in SOCKET_ROWS
     ],
 )
-def test_a_liar_on_a_websocket_is_named(liar):
+def test_a_liar_on_a_websocket_is_named(liar, monkeypatch):
     """A provider that breaks one promise fails that clause, and none that has no part in it."""
+    # A liar that never ends is waited for each time; everything here is on this machine.
+    patient = attrs.evolve(case_module._WAITS, first_audio_s=4.0, between_chunks_s=4.0)
+    monkeypatch.setattr(case_module, "_WAITS", patient)
     run = examine(contract(liar.provider(), liar.tapes()))
     said = {cell.clause: f"{cell.verdict} {cell.message}" for cell in run.failures()}
     assert failing(run).get(liar.clause) is liar.verdict, said
