@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Self, Unpack
 
 from vivavoce.audio.result import Audio
 from vivavoce.face import (
-    ClientCore,
     ClientFace,
     CloneWishes,
     DesignWishes,
     SessionFace,
     StreamFace,
+    VoicesFace,
     Wishes,
     wishes_for_file,
 )
@@ -139,11 +139,8 @@ class Session(SessionFace):
         run_blocking(self._close())
 
 
-class Voices:
+class Voices(VoicesFace):
     """The provider's voices and the user's own. Reached as :attr:`Client.voices`."""
-
-    def __init__(self, core: ClientCore) -> None:
-        self._core = core
 
     def list(
         self,
@@ -181,36 +178,6 @@ class Voices:
         """
         return run_blocking(self._core.voice(voice_id))
 
-    def explain_clone(
-        self,
-        recording: str | os.PathLike[str] | bytes,
-        *,
-        name: str,
-        consent: Consent,
-        **wishes: Unpack[CloneWishes],
-    ) -> VoicePlan:
-        """
-        Return what a voice would be cloned from and what it costs; nothing is sent.
-
-        The recording is read, decoded and measured, which blocks for a moment. What is wrong
-        with it is in the plan's findings, not raised. At an address it is looked at only
-        with ``fix``: then it is fetched, from public addresses only.
-
-        Args:
-            recording: Path, the file's bytes, or an ``http(s)`` address where the provider
-                takes one.
-            name: What the provider is to name it.
-            consent: Who agreed and how; kept with the local record, sent only to a
-                provider that asks for it.
-            **wishes: See :class:`CloneWishes`.
-
-        Raises:
-            CapabilityError: If the provider clones no voices.
-            InvalidValue: If a name, model or file cannot be used at all.
-            MissingDependency: If looking at the recording needs an extra.
-        """
-        return self._core.planner().clone(recording, name=name, consent=consent, **wishes)
-
     def clone(
         self,
         recording: str | os.PathLike[str] | bytes,
@@ -235,29 +202,6 @@ class Voices:
         """
         plan = self.explain_clone(recording, name=name, consent=consent, **wishes)
         return self.create(plan)
-
-    def explain_design(
-        self, description: str, *, preview_text: str, name: str, **wishes: Unpack[DesignWishes]
-    ) -> VoicePlan:
-        """
-        Return what a voice would be designed from and what it costs; nothing is sent.
-
-        Args:
-            description: How it shall sound.
-            preview_text: What it says for a proof.
-            name: What the provider is to name it.
-            **wishes: See :class:`DesignWishes`.
-
-        Returns:
-            The plan; advice on the description is among its findings.
-
-        Raises:
-            CapabilityError: If the provider designs no voices.
-            InvalidValue: If a name or model cannot be used at all.
-        """
-        return self._core.planner().design(
-            description, preview_text=preview_text, name=name, **wishes
-        )
 
     def design(
         self, description: str, *, preview_text: str, name: str, **wishes: Unpack[DesignWishes]

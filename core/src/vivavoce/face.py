@@ -23,6 +23,7 @@ from vivavoce.errors import CapabilityError, InvalidValue, StreamStateError
 from vivavoce.model.audio import AudioFormat, Chunk
 from vivavoce.model.capability import Capabilities
 from vivavoce.model.card import ModelCard
+from vivavoce.model.customizing import Consent
 from vivavoce.model.prosody import Prosody
 from vivavoce.model.report import Report
 from vivavoce.model.secret import Secret
@@ -50,7 +51,7 @@ from vivavoce.settings import Settings, Timeouts, load_settings
 from vivavoce.transport.base import Runtime
 
 if TYPE_CHECKING:
-    from vivavoce.pipeline.customize import OwnVoices, VoicePlanner, VoiceReader
+    from vivavoce.pipeline.customize import OwnVoices, VoicePlan, VoicePlanner, VoiceReader
 
 __all__ = [
     "ClientCore",
@@ -60,6 +61,7 @@ __all__ = [
     "SessionFace",
     "StreamFace",
     "VoiceList",
+    "VoicesFace",
     "Wishes",
     "make_utterance",
     "wishes_for_file",
@@ -715,6 +717,66 @@ class SessionFace:
         finally:
             if self._pump is not None:
                 await self._pump.stop()
+
+
+class VoicesFace:
+    """What a client tells of voices that could be made, without making them."""
+
+    def __init__(self, core: ClientCore) -> None:
+        self._core = core
+
+    def explain_clone(
+        self,
+        recording: str | os.PathLike[str] | bytes,
+        *,
+        name: str,
+        consent: Consent,
+        **wishes: Unpack[CloneWishes],
+    ) -> VoicePlan:
+        """
+        Return what a voice would be cloned from and what it costs; nothing is sent.
+
+        The recording is read, decoded and measured, which blocks for a moment. What is wrong
+        with it is in the plan's findings, not raised. At an address it is looked at only
+        with ``fix``: then it is fetched, from public addresses only.
+
+        Args:
+            recording: Path, the file's bytes, or an ``http(s)`` address where the provider
+                takes one.
+            name: What the provider is to name it.
+            consent: Who agreed and how; kept with the local record, sent only to a
+                provider that asks for it.
+            **wishes: See :class:`CloneWishes`.
+
+        Raises:
+            CapabilityError: If the provider clones no voices.
+            InvalidValue: If a name, model or file cannot be used at all.
+            MissingDependency: If looking at the recording needs an extra.
+        """
+        return self._core.planner().clone(recording, name=name, consent=consent, **wishes)
+
+    def explain_design(
+        self, description: str, *, preview_text: str, name: str, **wishes: Unpack[DesignWishes]
+    ) -> VoicePlan:
+        """
+        Return what a voice would be designed from and what it costs; nothing is sent.
+
+        Args:
+            description: How it shall sound.
+            preview_text: What it says for a proof.
+            name: What the provider is to name it.
+            **wishes: See :class:`DesignWishes`.
+
+        Returns:
+            The plan; advice on the description is among its findings.
+
+        Raises:
+            CapabilityError: If the provider designs no voices.
+            InvalidValue: If a name or model cannot be used at all.
+        """
+        return self._core.planner().design(
+            description, preview_text=preview_text, name=name, **wishes
+        )
 
 
 class ClientFace(ABC):
