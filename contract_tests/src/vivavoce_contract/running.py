@@ -16,6 +16,12 @@ from vivavoce_contract.plugin import Asked
 __all__ = ["examine", "list_clauses"]
 
 _MODULE = Path(__file__).with_name("anyone.py")
+# This very command has imported the kit before pytest could rewrite its assertions.
+_SETTINGS = """\
+[pytest]
+filterwarnings =
+    ignore:Module already imported.*vivavoce_contract:pytest.PytestAssertRewriteWarning
+"""
 
 
 def examine(
@@ -44,7 +50,7 @@ def examine(
     with tempfile.TemporaryDirectory() as folder:
         # The settings of whatever project this is called in are none of the contract's business.
         settings = Path(folder) / "pytest.ini"
-        settings.write_text("[pytest]\n", "utf-8")
+        settings.write_text(_SETTINGS, "utf-8")
         arguments = [
             str(_MODULE),
             "-c",

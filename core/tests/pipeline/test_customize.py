@@ -459,6 +459,29 @@ class TestBoth:
             make(voices())
         assert any("may have been made" in note for note in caught.value.__notes__)
 
+    def test_leaving_while_it_is_looked_for(self, make, voices, fake, monkeypatch):
+        """So is whoever stops while the voice of a lost answer is looked for."""
+        from vivavoce import testing
+
+        def interrupt(*_args):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(testing._FakeCustomizer, "_page", interrupt)
+        fake.lost_answers.append(ConnectionLost("Cut."))
+        with pytest.raises(KeyboardInterrupt) as caught:
+            make(voices())
+        assert any("may have been made" in note for note in caught.value.__notes__)
+
+    def test_what_was_given_is_not_quoted(self, make, voices, fake):
+        """A refusal that repeats what it was given is shown without it."""
+        given = "My very private words." if make is clone else DESCRIPTION
+        fake.lost_answers.append(RequestRejected(f"Bad words: {given}"))
+        wishes = {"transcript": given} if make is clone else {}
+        with pytest.raises(RequestRejected) as caught:
+            make(voices(), **wishes)
+        assert given not in str(caught.value)
+        assert "Bad words" in str(caught.value)
+
 
 def _never_made(monkeypatch):
     from vivavoce import testing

@@ -434,19 +434,26 @@ class OwnVoices:
         book = self._writable_book(plan)
         begun = self._today()
         try:
-            made = await self._make(plan)
+            made = await self._made(plan, begun)
+        except BaseException as error:
+            if not isinstance(error, Exception):  # Ctrl-C, or the caller's task was cancelled
+                error.add_note(
+                    f"{self._info.name!r} was being asked for the voice {plan.request.name!r}: it "
+                    "may have been made, and billed. Look with "
+                    f"`vivavoce voice list {self._info.name}`."
+                )
+            raise
+        return self._recorded(plan, made, book, begun)
+
+    async def _made(self, plan: VoicePlan, begun: datetime) -> MadeVoice:
+        """Have the voice made, or find it where the answer was lost."""
+        try:
+            return await self._make(plan)
         except VivavoceError as error:
             error.add_context(provider=self._info.name, model=plan.model.name)
             if has_surely_not_happened(error):
                 raise
-            made = await self._found_again(plan, begun, error)
-        except BaseException as error:  # Ctrl-C, or the caller's task was cancelled
-            error.add_note(
-                f"{self._info.name!r} was being asked for the voice {plan.request.name!r}: it may "
-                f"have been made, and billed. Look with `vivavoce voice list {self._info.name}`."
-            )
-            raise
-        return self._recorded(plan, made, book, begun)
+            return await self._found_again(plan, begun, error)
 
     def _writable_book(self, plan: VoicePlan) -> VoiceBook:
         if self._book is None:
@@ -460,12 +467,13 @@ class OwnVoices:
 
     async def _make(self, plan: VoicePlan) -> MadeVoice:
         request = plan.request
+        private: tuple[str, ...]
         if isinstance(request, CloneRequest):
             task = self._customizer.clone(request)
-            private = (request.transcript,) if request.transcript else ()
+            private = (request.transcript or "",)
         else:
             task = self._customizer.design(request)
-            private = ()
+            private = (request.description, request.preview_text)
         return await self._performer.perform(task, is_repeatable=False, private=private)
 
     async def _found_again(
